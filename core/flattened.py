@@ -14,6 +14,7 @@ from itertools import zip_longest
 from typing import Literal
 
 HEADING_CHARS = 80  # A longer line without a full stop is a sentence that lost it.
+RUN_ON_CHARS = 400  # Among fragments, an item this long has swallowed the text after the list.
 
 _GAP = re.compile(r"\s{3,}")
 # Two spaces or a new line before the dash are what is left of list markup, so such a dash is a bullet.
@@ -22,9 +23,7 @@ _STRONG = re.compile(r"(?:^|\s{2,})[-•]\s+(?=\S)|(?:^|\s{3,})-(?=[A-Za-z])")
 _WEAK = re.compile(r"(?<=\S)\s-\s+(?=\S)")
 _ENUMERATES = re.compile(r"\b(?:includ(?:e|es|ed|ing)|such as|(?:the )?following)$", re.I)
 _LEADS_IN = re.compile(
-    r"\b(?:includ(?:e|es|ed|ing)|as|are|is|to|in|by|if|for|from|with|of|have an?|get|contact|involve|or|and|when|that"
-    r"|who)$",
-    re.I,
+    r"\b(?:includ(?:e|es|ed|ing)|as|are|is|may|can|to|in|by|if|for|from|with|of|have|get|or|and|when|that|who)$", re.I
 )
 # "well - known", "X - linked": a hyphen that gained spaces.
 _HYPHEN_BEFORE = re.compile(r"(?:^|[\s(])(?:well|non|self|long|short|post|pre|co|re|anti|x|y)$", re.I)
@@ -105,14 +104,12 @@ def _line(line: str) -> Iterator[_Block]:
         line[bullet.end() : end]
         for bullet, end in zip(bullets, [*(after.start() for after in bullets[1:]), len(line)], strict=True)
     ]
-    short = not any(_SENTENCE_END.search(item) for item in items[:-1])
-    for item in items[:-1]:
-        head, rest = _cut(item, _paragraph_gap(item))
+    group: list[str] = []
+    for number, item in enumerate(items):
+        head, rest = _cut(item, _end_of_item(item, group, last=number + 1 == len(items)))
         yield _Block("item", head)
         yield from _prose(rest)
-    head, rest = _cut(items[-1], _end_of_last(items[-1], short=short and len(items) > 1))
-    yield _Block("item", head)
-    yield from _prose(rest)
+        group = [] if rest else [*group, head.strip()]
 
 
 def _bullets(line: str) -> list[re.Match[str]]:
@@ -138,11 +135,20 @@ def _bullets(line: str) -> list[re.Match[str]]:
 def _is_opened(line: str, dash: re.Match[str], after: re.Match[str] | None, strong: list[re.Match[str]]) -> bool:
     """Whether the words before a lone dash say that an item begins here."""
     before = line[: dash.start()].rstrip()
-    if before.endswith((".", ":", ";", "?", "!", "--")):
+    if before.endswith((".", ".)", ":", ";", "?", "!", "--")):
         return True
     if after is None:
         return False
-    return bool(_ENUMERATES.search(before)) or (after in strong and bool(_LEADS_IN.search(before)))
+    if _ENUMERATES.search(before):
+        return True
+    item = line[dash.end() : after.start()]
+    # The first item after "may include" often lost its extra space; the ones after it kept theirs.
+    return after in strong and _gap(after) < 4 and len(item) < 160 and not _SENTENCE_END.search(item)
+
+
+def _gap(dash: re.Match[str]) -> int:
+    """White space before a dash."""
+    return len(dash[0]) - len(dash[0].lstrip())
 
 
 def _is_chained(line: str, dashes: list[re.Match[str]]) -> bool:
@@ -176,13 +182,24 @@ def _paragraph_gap(text: str) -> int:
     return -1
 
 
-def _end_of_last(item: str, *, short: bool) -> int:
-    """Where the last item of a line ends. When the items before it are fragments, it ends at its first full stop."""
+def _end_of_item(item: str, before: list[str], *, last: bool) -> int:
+    """Where an item ends within the text up to the next bullet; -1 when all of it belongs. `before`: its list so far.
+
+    Some sources say each list twice, the second time without dashes: there an item ends where the first begins again.
+    Otherwise only the last item can run on into prose, or one far longer than the fragments before it.
+    """
+    if before and len(before[0]) > 3:
+        again = re.search(rf"(?<=\S)\s+{re.escape(before[0])}(?!\w)", item)
+        if again:
+            return again.start()
     gap = _paragraph_gap(item)
+    fragments = bool(before) and not any(_SENTENCE_END.search(other) for other in before)
+    if not last and not (fragments and len(item) > RUN_ON_CHARS):
+        return gap
     for end in _SENTENCE_END.finditer(item):
         if 0 <= gap < end.start():
             break
-        if short or end.end() - end.start() > 1:
+        if fragments or end.end() - end.start() > 1:
             return end.start()
     return gap
 
@@ -208,6 +225,7 @@ def _looks_like_title(block: _Block) -> bool:
         and text[:1].isupper()
         and text[-1] not in '.:;,!)"”'
         and not _SENTENCE_END.search(text)
+        and not _LEADS_IN.search(text)
     )
 
 
