@@ -66,7 +66,7 @@ def site_of(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
-    """The name of the database under test. `@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)` narrows."""
+    """The database under test; `@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)` narrows."""
     return str(request.param)
 
 

@@ -176,6 +176,8 @@ def post_states_written_elsewhere(files: dict[str, str]) -> Breaches:
         if path == STATE_WRITER:
             continue
         for node in ast.walk(ast.parse(source)):
+            if not isinstance(node, (ast.stmt, ast.expr)):
+                continue
             targets: list[ast.expr] = []
             if isinstance(node, ast.Assign):
                 targets = [

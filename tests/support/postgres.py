@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own: started for one test process, stopped with it, reachable through a socket file only."""
+"""A PostgreSQL server of our own: started for one test process, stopped with it, reached by a socket file only."""
 
 import contextlib
 import ctypes
