@@ -72,7 +72,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def site(site_of: Callable[[str], Any], backend: str) -> Iterator[Any]:
-    """The site on a pristine database; `site.settings` are its settings, `site.build(limits=True)` another app on it."""
+    """The site on a pristine database: `site.settings`, and `site.build(limits=True)` for another app on it."""
     site = site_of(backend)
     site.reset()
     yield site
