@@ -1,0 +1,1 @@
+"""Accounts: members, sign-in, roles, the whole policy."""

@@ -1,0 +1,1 @@
+"""The reference: conditions, articles, definitions, sources, rule texts."""

@@ -1,0 +1,1 @@
+"""The cellar: settings, database, markup, mail, audit; knows no other room."""

@@ -1,0 +1,89 @@
+"""Keyset pages: a list continues after the last row's keys, so page 1,000 costs what page 1 costs."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Row, Select, and_, or_
+from sqlalchemy.orm import Session
+
+from core.errors import Invalid
+
+T = TypeVar("T")
+MAX_LIMIT = 100
+DEFAULT_LIMIT = 20
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page and the cursor of the next, or None at the end."""
+
+    items: list[T]
+    next: str | None
+
+    def map(self, turn: Callable[[T], Any]) -> "Page[Any]":
+        return Page([turn(item) for item in self.items], self.next)
+
+
+@dataclass(frozen=True)
+class Key:
+    """One sort column; the last key of a list must be unique (`id`). None values are not allowed in a key column."""
+
+    column: ColumnElement[Any]
+    name: str
+    descending: bool = False
+
+
+def page(
+    session: Session, stmt: Select[Any], keys: Sequence[Key], *, after: str | None, limit: int
+) -> Page[Row[Any]]:
+    """Rows of `stmt` ordered by `keys`. Each key's `name` must be a column label of the statement.
+
+    Raises Invalid("bad-cursor") or Invalid("bad-limit").
+    """
+    check_limit(limit)
+    if after:
+        stmt = stmt.where(_beyond(keys, _decode(after, len(keys))))
+    order = [k.column.desc() if k.descending else k.column.asc() for k in keys]
+    rows = list(session.execute(stmt.order_by(*order).limit(limit + 1)).all())
+    more = len(rows) > limit
+    rows = rows[:limit]
+    cursor = _encode([rows[-1]._mapping[k.name] for k in keys]) if more else None
+    return Page(rows, cursor)
+
+
+def check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_LIMIT:
+        raise Invalid("bad-limit", f"limit must be from 1 to {MAX_LIMIT}.", errors=[("limit", "from 1 to 100")])
+
+
+def _beyond(keys: Sequence[Key], values: Sequence[Any]) -> ColumnElement[bool]:
+    alternatives = []
+    for i, key in enumerate(keys):
+        same = [k.column == v for k, v in zip(keys[:i], values[:i], strict=True)]
+        step = key.column < values[i] if key.descending else key.column > values[i]
+        alternatives.append(and_(*same, step))
+    return or_(*alternatives)
+
+
+def _encode(values: Sequence[Any]) -> str:
+    plain = [{"t": v.isoformat()} if isinstance(v, datetime) else v for v in values]
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str, length: int) -> list[Any]:
+    try:
+        raw = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        values = [datetime.fromisoformat(v["t"]) if isinstance(v, dict) else v for v in raw]
+        if len(values) != length or any(not isinstance(v, int | str | float | datetime) for v in values):
+            raise ValueError("wrong shape")
+        if any(isinstance(v, datetime) and v.tzinfo is None for v in values):
+            raise ValueError("naive time")
+        if any(isinstance(v, int) and not -(2**62) < v < 2**62 for v in values):
+            raise ValueError("number out of range")
+        return values
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise Invalid("bad-cursor", "This cursor is not one of ours; start again without it.") from error

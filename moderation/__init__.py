@@ -1,0 +1,1 @@
+"""Gate, queue, cases, decisions, reports, statements."""

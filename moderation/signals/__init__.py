@@ -1,0 +1,1 @@
+"""Signals: one pure function per file."""
