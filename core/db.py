@@ -54,15 +54,18 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def enum_column(kind: type[StrEnum]) -> Enum:
-    """Stored as its value in a VARCHAR with a CHECK; never a native enum, so that a new value is an easy migration."""
+def enum_column(kind: type[StrEnum], name: str | None = None) -> Enum:
+    """Stored as its value in a VARCHAR with a CHECK; never a native enum, so that a new value is an easy migration.
+
+    `name` tells the CHECKs of two columns of the same kind in one table apart.
+    """
     return Enum(
         kind,
         values_callable=lambda k: [member.value for member in k],
         native_enum=False,
         create_constraint=True,
         length=32,
-        name=kind.__name__.lower(),
+        name=name or kind.__name__.lower(),
     )
 
 

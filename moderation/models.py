@@ -69,6 +69,19 @@ class Finding(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class TextPrint(Base):
+    """The digest of one folded text, so that the same text is found again however many there are."""
+
+    __tablename__ = "text_print"
+    __table_args__ = (Index("ix_text_print_digest", "digest", "revision_id"),)
+
+    revision_id: Mapped[int] = mapped_column(ForeignKey("revision.id", ondelete="CASCADE"), primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id", ondelete="CASCADE"), index=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("member.id", ondelete="CASCADE"), index=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Report(Base):
     """A member's report of a post, with the text as it stood then."""
 
@@ -117,6 +130,7 @@ class Decision(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("case.id", ondelete="RESTRICT"))
     round: Mapped[int]
+    # `restore` with `undoes_id`: what that decision changed is back as it was before.
     verdict: Mapped[Verdict] = mapped_column(enum_column(Verdict))
     rule_code: Mapped[str] = mapped_column(String(32))
     rule_version: Mapped[int]
@@ -125,8 +139,8 @@ class Decision(Base):
     revision_id: Mapped[int | None] = mapped_column(ForeignKey("revision.id", ondelete="RESTRICT"), index=True)
     # What was read and judged, kept even if the post changes.
     text_judged: Mapped[str] = mapped_column(Text)
-    state_before: Mapped[PostState] = mapped_column(enum_column(PostState))
-    state_after: Mapped[PostState] = mapped_column(enum_column(PostState))
+    state_before: Mapped[PostState] = mapped_column(enum_column(PostState, "state_before"))
+    state_after: Mapped[PostState] = mapped_column(enum_column(PostState, "state_after"))
     # The decision that this one takes back.
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id", ondelete="RESTRICT"), unique=True)
     automated_detection: Mapped[bool] = mapped_column(default=False)
