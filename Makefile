@@ -32,6 +32,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 run: $(READY) ## Start the site on http://127.0.0.1:8000 (HOST and PORT change it); keeps its data
+	@$(BIN)/python -m core.firstrun
 	@exec $(BIN)/flask --app wsgi ops up
 
 test: $(READY) ## Run the tests, PostgreSQL and browser included; say what was skipped and why

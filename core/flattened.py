@@ -230,14 +230,14 @@ def _looks_like_title(block: _Block) -> bool:
 
 
 def _table_of_contents(blocks: list[_Block]) -> frozenset[str]:
-    """The items under "Key Points" at the top: the same lines are the headings further down."""
-    if not blocks or _plain(blocks[0].text) != "key points":
-        return frozenset()
+    """The items under "Key Points": the same lines are the headings further down."""
     titles: set[str] = set()
-    for block in blocks[1:]:
-        if block.kind != "item":
-            break
-        titles.add(_plain(block.text))
+    listing = False
+    for block in blocks:
+        if block.kind == "item" and listing:
+            titles.add(_plain(block.text))
+        else:
+            listing = _plain(block.text) == "key points"
     return frozenset(titles)
 
 

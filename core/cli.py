@@ -1,0 +1,166 @@
+"""Commands of the house: the worker, the checks, and the server that `make run` starts."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+import click
+import flask_migrate
+import structlog
+import waitress
+from flask import Flask, current_app
+from flask.cli import AppGroup
+
+from core import outbox
+from core.db import db, unit_of_work, utc_now
+
+log = structlog.get_logger("boardwell")
+
+# How long an idle worker waits before it looks again, in seconds.
+IDLE = 1.0
+HOUSEKEEPING_EVERY = 3600.0
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+jobs = AppGroup("jobs", help="The worker: delivers mail and webhooks, and tidies up.")
+ops = AppGroup("ops", help="Run and check the site.")
+groups = (jobs, ops)
+
+
+def deliver_next() -> bool:
+    """Deliver one due message; False when there is none. A handler that fails is tried again later."""
+    with unit_of_work() as session:
+        delivery = outbox.lease_next(session, now=utc_now())
+    if delivery is None:
+        return False
+    handlers = current_app.extensions["boardwell.handlers"]
+    try:
+        handlers[delivery.kind](delivery.payload)
+    except Exception as error:
+        db.session.rollback()
+        log.error("delivery failed", message=delivery.id, kind=delivery.kind, error=repr(error)[:500])
+        with unit_of_work() as session:
+            outbox.mark_failed(session, delivery, repr(error), now=utc_now())
+        return True
+    with unit_of_work() as session:
+        outbox.mark_sent(session, delivery.id, now=utc_now())
+    return True
+
+
+def tidy_up() -> None:
+    """Forget what is past its time, each kind in a transaction of its own."""
+    for forget in current_app.extensions["boardwell.housekeeping"]:
+        with unit_of_work() as session:
+            forget(session, now=utc_now())
+
+
+def work(app: Flask, stop: threading.Event, *, once: bool = False) -> int:
+    """Deliver until told to stop (or, with `once`, until nothing is due); returns how many messages were handled."""
+    handled, tidied = 0, -HOUSEKEEPING_EVERY
+    while not stop.is_set():
+        with app.app_context():
+            try:
+                if time.monotonic() - tidied >= HOUSEKEEPING_EVERY:
+                    tidy_up()
+                    tidied = time.monotonic()
+                busy = deliver_next()
+            except Exception as error:
+                # The database may be away for a moment; the worker outlives that.
+                if once:
+                    raise
+                log.error("worker", error=repr(error)[:500])
+                busy = False
+            finally:
+                db.session.remove()
+        if busy:
+            handled += 1
+        elif once:
+            break
+        else:
+            stop.wait(IDLE)
+    return handled
+
+
+@jobs.command("run")
+@click.option("--once", is_flag=True, help="Deliver what is due now, then end.")
+def run_jobs(once: bool) -> None:
+    """Deliver mail and webhooks. SIGTERM finishes the message in hand."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    handled = work(app, stop, once=once)
+    click.echo(f"{handled} messages handled")
+
+
+@ops.command("check")
+def check() -> None:
+    """Verify the invariants: counts, pointers, states, the audit chain, orphan rows. Exit 1 with what is wrong."""
+    wrong = [line for checks in current_app.extensions["boardwell.checks"] for line in checks(db.session())]
+    for line in wrong:
+        click.echo(line)
+    if wrong:
+        click.echo(f"{len(wrong)} invariants are broken.", err=True)
+        sys.exit(1)
+    click.echo("All invariants hold.")
+
+
+@ops.command("up")
+def up() -> None:
+    """Migrate, load the starter content, make demo members (on a loopback address only), and serve."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    host, port = os.environ.get("HOST", "127.0.0.1"), _port()
+    flask_migrate.upgrade()
+    lines = []
+    for prepare in app.extensions["boardwell.setup"]:
+        lines += prepare(demo=host in LOOPBACK)
+    serve(app, host, port, lines)
+
+
+def _port() -> int:
+    value = os.environ.get("PORT", "8000")
+    if not value.isascii() or not value.isdigit() or not 0 < int(value) < 65536:
+        raise click.ClickException(f"PORT must be a number from 1 to 65535, not {value!r}")
+    return int(value)
+
+
+def serve(app: Flask, host: str, port: int, lines: list[str]) -> None:
+    """Serve until SIGTERM or Ctrl-C; the worker runs beside the server and finishes the message in hand."""
+    try:
+        server = waitress.create_server(
+            app,
+            host=host,
+            port=port,
+            threads=8,
+            ident=None,
+            connection_limit=1000,
+            # Our own limit of 1 MiB answers with a clear error; this one only guards memory.
+            max_request_body_size=16 * 1_048_576,
+        )
+    except OSError as error:
+        raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}. Try another PORT.") from error
+    stop = threading.Event()
+    worker = threading.Thread(target=work, args=(app, stop), name="worker")
+    worker.start()
+    signal.signal(signal.SIGTERM, _end)
+    shown = f"[{host}]" if ":" in host else host
+    for line in ["", f"Boardwell runs at http://{shown}:{port}", *lines, ""]:
+        click.echo(line)
+    try:
+        server.run()
+    except (SystemExit, KeyboardInterrupt):
+        click.echo("Stopping.")
+    finally:
+        stop.set()
+        worker.join()
+        server.close()
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
