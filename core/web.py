@@ -29,6 +29,7 @@ from flask_smorest import Api as SmorestApi
 from flask_smorest import Blueprint as ApiBlueprint
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import TemplateNotFound
+from markupsafe import escape
 from marshmallow import Schema, fields, validate
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from sqlalchemy import text
@@ -160,6 +161,11 @@ def _on_crash(error: Exception) -> Response:
     return error_page(500, "")
 
 
+PLAIN_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Error {status}</title>
+<link rel="stylesheet" href="/static/boardwell.css"><main id="main"><h1>Error {status}</h1><p>{detail}</p>
+<p>Please try again in a minute. In an emergency, call your local emergency number.</p></main></html>"""
+
+
 def error_page(status: int, detail: str, *, template: str | None = None, code: str = "", **more: Any) -> Response:
     """A page that says what happened, why, and what can be done now. Typed text comes back with it."""
     kept = more.pop("kept", None)
@@ -173,8 +179,13 @@ def error_page(status: int, detail: str, *, template: str | None = None, code: s
             break
         except TemplateNotFound:
             continue
+        except Exception as error:
+            # What broke the page (a database that is away, say) may break its error page too.
+            log.error("error page failed", request_id=g.get("request_id"), exc_info=error)
+            page = PLAIN_PAGE.format(status=status, detail=escape(detail or "Something broke on our side."))
+            break
     else:
-        page = detail
+        page = PLAIN_PAGE.format(status=status, detail=escape(detail))
     return Response(page, status, mimetype="text/html")
 
 
