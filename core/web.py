@@ -445,7 +445,69 @@ def metrics() -> Response:
     return Response(body, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-for _view in (healthz, readyz, metrics):
+@blueprint.get(f"{API_PREFIX}/docs")
+def api_docs() -> str:
+    """The OpenAPI description for people, from the very document that programs read."""
+    document = current_app.extensions["boardwell.api"].spec.to_dict()
+    return render_template("api_docs.html", document=document, operations=list(_operations(document)))
+
+
+def _operations(document: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    for path, methods in document.get("paths", {}).items():
+        shared = methods.get("parameters", [])
+        for method, operation in methods.items():
+            if method == "parameters":
+                continue
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            yield {
+                "id": operation.get("operationId") or f"{method}-{path}".replace("/", "-").strip("-"),
+                "method": method.upper(),
+                "path": path,
+                "summary": operation.get("summary", ""),
+                "description": operation.get("description", ""),
+                "parameters": [_resolve(document, p) for p in [*shared, *operation.get("parameters", [])]],
+                "body": _fields(document, content.get("schema", {})),
+                "answers": [
+                    (status, _resolve(document, answer).get("description", ""))
+                    for status, answer in operation.get("responses", {}).items()
+                    if status != "default"
+                ],
+            }
+
+
+def _resolve(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """Follow one `$ref` of the document."""
+    if "$ref" not in part:
+        return part
+    found: Any = document
+    for step in part["$ref"].removeprefix("#/").split("/"):
+        found = found[step]
+    return found
+
+
+def _fields(document: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    schema = _resolve(document, schema)
+    required = schema.get("required", [])
+    return [
+        {
+            "name": name,
+            "type": _type_name(document, field),
+            "required": name in required,
+            "description": field.get("description", ""),
+        }
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _type_name(document: dict[str, Any], field: dict[str, Any]) -> str:
+    if field.get("enum"):
+        return " | ".join(str(v) for v in field["enum"] if v is not None)
+    kind = field.get("type", "object")
+    kind = " or ".join(kind) if isinstance(kind, list) else kind
+    return f"list of {_type_name(document, _resolve(document, field['items']))}" if "items" in field else kind
+
+
+for _view in (healthz, readyz, metrics, api_docs):
     _view.boardwell_access = "public"  # type: ignore[attr-defined]
 
 
@@ -538,7 +600,6 @@ def init_app(app: Flask, given: Settings) -> None:
 def openapi_document() -> dict[str, Any]:
     """The OpenAPI description as it is served."""
     return json.loads(current_app.view_functions["api-docs.openapi_json"]().get_data())
-
 
 
 def local_url(path: str) -> str:
