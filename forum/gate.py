@@ -91,9 +91,7 @@ class HeldStatus:
 class Screen(Protocol):
     """Writes findings and opens or updates the case, in the caller's transaction."""
 
-    def __call__(
-        self, session: Session, submission: Submission, *, settings: Settings, now: datetime
-    ) -> Screening: ...
+    def __call__(self, session: Session, submission: Submission, *, settings: Settings, now: datetime) -> Screening: ...
 
 
 class ShowHeld(Protocol):

@@ -142,6 +142,8 @@ class Revision(Base):
     state: Mapped[RevisionState] = mapped_column(enum_column(RevisionState))
     author_id: Mapped[int] = mapped_column(ForeignKey("member.id", ondelete="RESTRICT"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # When readers first got it; None: only its author and moderators ever saw it, and it stays so.
+    live_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class HelpfulMark(Base):
