@@ -23,7 +23,8 @@ _STRONG = re.compile(r"(?:^|\s{2,})[-•]\s+(?=\S)|(?:^|\s{3,})-(?=[A-Za-z])")
 _WEAK = re.compile(r"(?<=\S)\s-\s+(?=\S)")
 _ENUMERATES = re.compile(r"\b(?:includ(?:e|es|ed|ing)|such as|(?:the )?following)$", re.I)
 _LEADS_IN = re.compile(
-    r"\b(?:includ(?:e|es|ed|ing)|as|are|is|may|can|to|in|by|if|for|from|with|of|have|get|or|and|when|that|who)$", re.I
+    r"\b(?:includ(?:e|es|ed|ing)|as|are|be|is|may|can|to|in|by|if|for|from|with|of|have|get|or|and|when|that|who)$",
+    re.I,
 )
 # "well - known", "X - linked": a hyphen that gained spaces.
 _HYPHEN_BEFORE = re.compile(r"(?:^|[\s(])(?:well|non|self|long|short|post|pre|co|re|anti|x|y)$", re.I)

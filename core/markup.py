@@ -76,11 +76,12 @@ _MARKDOWN = (
     .disable("image")
 )
 
-# bleach shows control characters as question marks, which would change what was written. They pass through it as
-# Unicode's noncharacters, which exist for such use inside one program.
+# bleach writes a question mark for a control character, and turns a typed "&amp;lt;" into "<". Both pass through it as
+# Unicode's noncharacters, which exist for such use inside one program; any that come from outside are replaced.
 _CONTROLS = [c for c in range(1, 32) if chr(c) not in "\t\n\r"]
-_HIDE_CONTROLS = {c: 0xFDD0 + i for i, c in enumerate(_CONTROLS)}
-_SHOW_CONTROLS = {v: k for k, v in _HIDE_CONTROLS.items()}
+_HIDE = dict.fromkeys(range(0xFDD0, 0xFDF0), 0xFFFD) | {c: 0xFDD0 + i for i, c in enumerate(_CONTROLS)}
+_SHOW: dict[int, int | str] = {0xFDD0 + i: c for i, c in enumerate(_CONTROLS)} | {0xFDEF: "&amp;"}
+_AMBIGUOUS_AMPERSAND = re.compile("&amp;(?=#?[A-Za-z0-9]+;)")
 
 
 def render(source: str, profile: str) -> Rendered:
@@ -88,9 +89,8 @@ def render(source: str, profile: str) -> Rendered:
 
     About 10 ms for 2 kB, so it runs at write and never on a read. It does not limit the length: the caller does.
     """
-    hidden = source.translate(_HIDE_CONTROLS)
-    raw = hidden if profile == "imported" else _MARKDOWN.render(hidden)
-    return _rendered(_second_pass(sanitise(raw, profile).translate(_SHOW_CONTROLS), profile))
+    raw = source if profile == "imported" else _MARKDOWN.render(source)
+    return _rendered(_second_pass(sanitise(raw, profile), profile))
 
 
 def render_reference_text(source: str) -> Rendered:
@@ -98,7 +98,12 @@ def render_reference_text(source: str) -> Rendered:
 
     Every character is escaped before any tag is added, so bleach has nothing to do here and only nh3 runs.
     """
-    return _rendered(_second_pass(render_plain_lists(source), "imported"))
+    return _rendered(reference_html(source))
+
+
+def reference_html(source: str) -> str:
+    """The HTML alone of imported plain text, for importers that store the text as it came; about 0.2 ms for 2 kB."""
+    return _second_pass(render_plain_lists(source), "imported")
 
 
 def sanitise(html: str, profile: str) -> str:
@@ -117,7 +122,8 @@ def sanitise(html: str, profile: str) -> str:
             partial(LinkifyFilter, callbacks=[link], skip_tags={"pre", "code"}),
         ],
     )
-    return cleaner.clean(html)
+    hidden = _AMBIGUOUS_AMPERSAND.sub("\ufdef", html.translate(_HIDE))
+    return cleaner.clean(hidden).translate(_SHOW)
 
 
 def mark_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> list[Segment]:
