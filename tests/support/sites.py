@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from flask import Flask, has_app_context
 from flask.testing import FlaskClient
 
@@ -72,16 +73,40 @@ class SqliteDatabase(Database):
 
 
 class PostgresDatabase(Database):
+    """Emptied row by row: copying a template of so many tables takes ten times as long."""
+
     def __init__(self, server: Server) -> None:
         self.server = server
         self.url = server.url("work")
         server.create("work")
+        self.filled = ""
 
     def keep(self) -> None:
-        self.server.rename("work", "pristine")
+        with psycopg.connect(self.server.conninfo("work")) as connection:
+            found = connection.execute(
+                "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' AND tablename <> %s",
+                ["alembic_version"],
+            )
+            tables = [name for (name,) in found]
+            self.filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in tables)
+            seeded = connection.execute(self.filled.encode()).fetchall()
+            assert not seeded, f"a migration leaves rows, which emptying would lose: {seeded}"
 
     def restore(self) -> None:
-        self.server.replace("work", "pristine")
+        with psycopg.connect(self.server.conninfo("work")) as connection:
+            # A connection that a test forgot in the middle of something would block the rest.
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = 'work' AND state <> 'idle' AND pid <> pg_backend_pid()"
+            )
+            # Neither foreign keys nor triggers are asked.
+            connection.execute("SET session_replication_role = replica")
+            for (name,) in connection.execute(self.filled.encode()).fetchall():
+                connection.execute(f"DELETE FROM {name}".encode())
+            connection.execute(
+                "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)"
+                " FROM pg_sequences WHERE last_value IS NOT NULL"
+            )
 
 
 class Site:
