@@ -19,6 +19,8 @@ from core.db import Base, UtcDateTime, is_sqlite
 GENESIS = "0" * 64
 # Any fixed number will do: it names our lock among PostgreSQL's advisory locks.
 CHAIN_LOCK = 7_205_117
+# How many entries verify() holds at a time.
+CHUNK = 500
 
 
 class AuditEntry(Base):
@@ -120,4 +122,11 @@ def verify(session: Session) -> tuple[int, Broken | None]:
 
 
 def _all(session: Session) -> Iterator[AuditEntry]:
-    return session.execute(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=500)).scalars()
+    last = 0
+    while True:
+        stmt = select(AuditEntry).where(AuditEntry.id > last).order_by(AuditEntry.id).limit(CHUNK)
+        part = session.execute(stmt.execution_options(populate_existing=True)).scalars().all()
+        yield from part
+        if len(part) < CHUNK:
+            return
+        last = part[-1].id
