@@ -334,9 +334,7 @@ STAFF_ACTIONS = frozenset(
     }
 )
 # What a visitor may do, or is simply not shown; everything else asks a visitor to sign in.
-PUBLIC_ACTIONS = frozenset(
-    {Action.READ_POST, Action.READ_REVISIONS, Action.READ_PRIVATE_INTAKE, Action.READ_STATEMENT}
-)
+PUBLIC_ACTIONS = frozenset({Action.READ_POST, Action.READ_REVISIONS, Action.READ_PRIVATE_INTAKE, Action.READ_STATEMENT})
 SCOPES = ("read", "write", "moderate")
 
 
