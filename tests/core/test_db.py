@@ -20,10 +20,14 @@ def test_a_unit_of_work_commits_at_its_end(session, now):
 
 
 def test_a_unit_of_work_rolls_back_on_any_exception(session, now):
-    with pytest.raises(KeyError), unit_of_work() as s:
-        switches.turn(s, "panic", on=True, by=None, now=now)
-        s.flush()
-        raise KeyError("something broke")
+    def breaks_half_way() -> None:
+        with unit_of_work() as s:
+            switches.turn(s, "panic", on=True, by=None, now=now)
+            s.flush()
+            raise KeyError("something broke")
+
+    with pytest.raises(KeyError):
+        breaks_half_way()
     assert not switches.is_on(session, "panic")
 
 
@@ -43,7 +47,7 @@ def test_naive_instants_are_refused_and_others_come_back_as_utc(session, now):
     session.expire_all()
     assert session.get(Switch, "panic").changed_at.isoformat() == "2026-03-02T10:00:00+00:00"
     with pytest.raises(StatementError, match="naive"), unit_of_work() as s:
-        s.get(Switch, "panic").changed_at = datetime(2026, 3, 2)
+        s.get(Switch, "panic").changed_at = datetime(2026, 3, 2)  # noqa: DTZ001
 
 
 def test_sqlite_has_foreign_keys_and_a_write_ahead_log(session):

@@ -31,10 +31,14 @@ def test_a_message_goes_out_once(app, session, now, delivered):
 
 
 def test_a_message_of_a_rolled_back_transaction_never_goes_out(app, session, now, delivered):
-    with pytest.raises(KeyError), unit_of_work() as s:
-        outbox.put(s, "test", {"n": 1}, now=now)
-        s.flush()
-        raise KeyError
+    def breaks_half_way() -> None:
+        with unit_of_work() as s:
+            outbox.put(s, "test", {"n": 1}, now=now)
+            s.flush()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        breaks_half_way()
     assert deliver_next() is False
     assert delivered == []
 
