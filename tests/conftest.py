@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -20,6 +21,10 @@ from tests.support.smtp import MailSink, mail_sink
 from tests.support.strict import pytest_runtest_makereport  # noqa: F401
 
 BACKENDS = ("sqlite", "postgresql")
+
+# A busy machine is slow, which is no finding; and a run that failed must fail again when it is repeated.
+hypothesis.settings.register_profile("boardwell", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("boardwell")
 
 
 @pytest.fixture(scope="session")
@@ -121,17 +126,25 @@ def smtp_sink() -> Iterator[MailSink]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """One Chromium for all browser tests of this process. Mark the test `browser`."""
-    from playwright.sync_api import Error, sync_playwright
+def playwright() -> Iterator[Any]:
+    """The driver of all browsers of this process, for tests that start browsers of their own."""
+    from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        try:
-            browser = browsers.launch(playwright)
-        except (browsers.Unavailable, Error) as reason:
-            pytest.skip(f"no browser: {reason}")
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Any) -> Iterator[Any]:
+    """One Chromium for all browser tests of this process. Mark the test `browser`."""
+    from playwright.sync_api import Error
+
+    try:
+        browser = browsers.launch(playwright)
+    except (browsers.Unavailable, Error) as reason:
+        pytest.skip(f"no browser: {reason}")
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
