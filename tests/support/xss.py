@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from bleach._vendor import html5lib  # a parser that follows the HTML standard, as it came, without bleach's changes
 from playwright.sync_api import Browser, BrowserContext, Error, Frame, Playwright, Request, Route
 
-from tests.support.browser import launch
+from tests.support.browser import Unavailable, launch
 
 PAGES_PER_BROWSER = 12  # Chromium slows down and dies on payloads that leak windows and timers.
 PAYLOADS_PER_PAGE = 30  # as many as fit into the window: Chromium does not animate frames that are out of sight
@@ -209,6 +210,10 @@ class Probe:
         self._here = ""
 
     def __enter__(self) -> "Probe":
+        try:
+            self._start()
+        except (Unavailable, Error) as reason:
+            pytest.skip(f"no browser: {reason}")
         return self
 
     def __exit__(self, *_: object) -> None:
