@@ -93,16 +93,11 @@ def render(source: str, profile: str) -> Rendered:
     return _rendered(_second_pass(sanitise(raw, profile), profile))
 
 
-def render_reference_text(source: str) -> Rendered:
-    """Turn imported plain text into HTML with its lists restored; about 1 ms for 2 kB.
-
-    Every character is escaped before any tag is added, so bleach has nothing to do here and only nh3 runs.
-    """
-    return _rendered(reference_html(source))
-
-
 def reference_html(source: str) -> str:
-    """The HTML alone of imported plain text, for importers that store the text as it came; about 0.2 ms for 2 kB."""
+    """HTML of imported plain text with its lists restored, for importers that store the text as it came.
+
+    About 0.3 ms for 2 kB. Every character is escaped before any tag is added, so only nh3 runs after it.
+    """
     return _second_pass(render_plain_lists(source), "imported")
 
 

@@ -51,36 +51,38 @@ def cleaned(payloads: list[xss.Payload]) -> dict[str, str]:
     return documents
 
 
-def prove(
-    probe: xss.Probe, payloads: list[xss.Payload], record: Callable[[str, object], None], *, at_least: int
-) -> None:
+def prove(probe: xss.Probe, payloads: list[xss.Payload], record: Callable[[str], None], *, at_least: int) -> None:
     known = {payload.id for payload in payloads if payload.executes_raw}
     documents = unescaped(payloads)
     with xss.Stage(documents) as stage:
         ran, _ = xss.run(probe, stage, list(documents))
     caught = {key.split("-")[0] for key in ran if key in documents}
     figures = f"{len(caught)} of {len(payloads)} payloads run unescaped, {len(caught & known)} of {len(known)} known"
-    record("control", figures)
+    record(f"control: {figures}")
     assert len(caught) > at_least
 
     documents = cleaned(payloads)
     with xss.Stage(documents) as stage:
         ran, requested = xss.run(probe, stage, list(documents))
-    record("after the chain", f"{len(ran)} of {len(documents)} run, {len(requested)} requests to other hosts")
+    record(f"after the chain: {len(ran)} of {len(documents)} run, {len(requested)} requests to other hosts")
     assert ran == {}
     assert requested == []
 
 
 def test_a_sample_of_the_attacks_runs_unescaped_and_not_after_the_chain(
-    probe: xss.Probe, payloads: list[xss.Payload], record_property: Callable[[str, object], None]
+    probe: xss.Probe, payloads: list[xss.Payload]
 ) -> None:
     known = [payload for payload in payloads if payload.executes_raw]
-    prove(probe, known[:: len(known) // 60], record_property, at_least=50)
+    prove(probe, known[:: len(known) // 60], lambda _: None, at_least=50)
 
 
 @pytest.mark.soak
 def test_none_of_the_attacks_runs_after_the_chain(
-    probe: xss.Probe, payloads: list[xss.Payload], record_property: Callable[[str, object], None]
+    probe: xss.Probe, payloads: list[xss.Payload], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def record(figures: str) -> None:
+        with capsys.disabled():
+            print(figures)  # noqa: T201 - the figures are the proof that `make soak` is run for
+
     assert len(payloads) == 3_713
-    prove(probe, payloads, record_property, at_least=900)
+    prove(probe, payloads, record, at_least=900)

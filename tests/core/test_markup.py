@@ -14,7 +14,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from core import markup
-from core.markup import Segment, mark_spans, render, render_plain_lists, render_reference_text, sanitise
+from core.flattened import render_plain_lists
+from core.markup import Segment, mark_spans, plain_text, reference_html, render, sanitise
 from tests.support import xss
 from tests.support.shared import shared_file
 
@@ -217,7 +218,7 @@ def test_flattened_lists_become_lists_again(text: str) -> None:
 )
 def test_a_dash_that_is_punctuation_stays_one(text: str) -> None:
     assert items(text) == []
-    assert " - " in render_reference_text(text).text
+    assert " - " in plain_text(reference_html(text))
 
 
 def test_what_follows_a_list_is_a_paragraph_again() -> None:
@@ -251,7 +252,9 @@ def test_a_short_line_above_a_text_is_its_heading() -> None:
 
 
 def test_key_points_are_a_list_and_the_same_lines_are_headings_further_down() -> None:
-    text = "Key Points\n     - Backs heal.    - Walking helps.\n\n  Backs heal.\n  Most do.\n\n  Walking helps.\n  A bit."
+    text = (
+        "Key Points\n     - Backs heal.    - Walking helps.\n\n  Backs heal.\n  Most do.\n\n  Walking helps.\n  A bit."
+    )
     html = render_plain_lists(text)
     assert html.startswith("<h4>Key Points</h4>\n<ul>\n<li>Backs heal.</li>\n<li>Walking helps.</li>\n</ul>")
     assert re.findall("<h4>(.*?)</h4>", html) == ["Key Points", "Backs heal.", "Walking helps."]
@@ -292,10 +295,10 @@ def test_no_character_of_any_imported_answer_is_lost() -> None:
     assert len(answers) == 14_084
     lists = tables = 0
     for name, answer in answers:
-        rendered = render_reference_text(answer)
-        assert DASHES_AND_SPACE.sub("", rendered.text) == DASHES_AND_SPACE.sub("", answer), name
-        lists += "<ul>" in rendered.html
-        tables += "<table>" in rendered.html
+        html = reference_html(answer)
+        assert DASHES_AND_SPACE.sub("", plain_text(html)) == DASHES_AND_SPACE.sub("", answer), name
+        lists += "<ul>" in html
+        tables += "<table>" in html
     # About 15 % of the answers hold flattened lists, and most of one collection's symptoms are flattened tables.
     assert lists > 2_500
     assert tables > 1_800
