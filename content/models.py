@@ -74,7 +74,7 @@ class FormerSlug(Base):
 
 
 class Alias(Base):
-    """Another name. `declared` ones (by an editor or our own article) merge imported documents; `imported` ones only find."""
+    """Another name. `declared` ones (by an editor or our own article) merge imported documents; others only find."""
 
     __tablename__ = "alias"
     __table_args__ = (
@@ -143,9 +143,7 @@ class Article(Base):
         CheckConstraint(
             "status <> 'published' OR (source_id IS NOT NULL AND licence_id IS NOT NULL)", name="published_needs_source"
         ),
-        CheckConstraint(
-            "status <> 'published' OR is_archived OR checked_on IS NOT NULL", name="own_needs_check_date"
-        ),
+        CheckConstraint("status <> 'published' OR is_archived OR checked_on IS NOT NULL", name="own_needs_check_date"),
         CheckConstraint("(reviewed_on IS NULL) = (reviewed_by IS NULL)", name="review_has_date_and_name"),
         Index("ix_article_condition_status", "condition_id", "status", "is_archived", "id"),
     )
@@ -244,7 +242,7 @@ class Relation(Base):
 
 
 class RedFlag(Base):
-    """A sign that needs care soon. Data that an editor can change; "not clinically reviewed" until reviewed_on is set."""
+    """A sign that needs care soon. An editor can change it; "not clinically reviewed" until reviewed_on is set."""
 
     __tablename__ = "red_flag"
     __table_args__ = (

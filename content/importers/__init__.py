@@ -1,0 +1,1 @@
+"""What brings texts into the content table: our own Markdown files, and public archives."""
