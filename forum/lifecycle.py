@@ -78,7 +78,7 @@ def move(session: Session, post_id: int, to: PostState, *, expected_version: int
 
 def lock(session: Session, post_id: int) -> None:
     """Take the post's row before any other, where a transaction also writes rows that lead to it (cases)."""
-    session.execute(select(Post.id).where(Post.id == post_id).with_for_update())
+    session.execute(select(Post.id).where(Post.id == post_id).with_for_update(key_share=True))
 
 
 def _change(
