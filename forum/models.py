@@ -166,7 +166,7 @@ class ReadMark(Base):
 
 
 class BoardFollow(Base):
-    """"My boards": the ones a member chose."""
+    """One of a member's own choice of boards ("my boards")."""
 
     __tablename__ = "board_follow"
 
