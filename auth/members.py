@@ -213,6 +213,11 @@ def find_by_email(session: Session, email: str) -> Member | None:
     return session.execute(stmt).scalar_one_or_none()
 
 
+def find_by_uniquifier(session: Session, uniquifier: str) -> Member | None:
+    """The open account that a half-finished sign-in belongs to; a changed password makes it nobody's."""
+    return session.execute(select(Member).where(Member.fs_uniquifier == uniquifier, Member.active)).scalar_one_or_none()
+
+
 def find_by_handle(session: Session, handle: str) -> Member:
     """The live, confirmed account of this handle in any case; raises NotFound."""
     stmt = select(Member).where(

@@ -20,6 +20,8 @@ from tests.support.shared import shared_directory
 from tests.support.smtp import MailSink, mail_sink
 from tests.support.strict import pytest_runtest_makereport  # noqa: F401
 
+pytest_plugins = ("tests.support.cast",)
+
 BACKENDS = ("sqlite", "postgresql")
 
 # A busy machine is slow, which is no finding; and a run that failed must fail again when it is repeated.

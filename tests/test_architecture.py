@@ -15,7 +15,7 @@ ROOMS = ("core", "auth", "content", "forum", "moderation", "wsgi")
 
 DOOR_FILES = {"forms.py", "views.py", "api.py", "cli.py", "doors.py"}
 # The doors that only one room has.
-OWN_DOORS = {"auth/flows.py", "core/web.py", "core/serve.py"}
+OWN_DOORS = {"auth/flows.py", "auth/mailer.py", "core/web.py", "core/serve.py"}
 WEB = ("flask", "flask_", "werkzeug", "wtforms", "marshmallow", "webargs", "click")
 # The glue to SQLAlchemy, and the account library's own table mixins.
 WEB_ALLOWED = {"core/db.py": ("flask_sqlalchemy",), "auth/models.py": ("flask_security",)}
