@@ -5,11 +5,11 @@ Rows are locked in the order post, case; whoever writes both takes the post firs
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from auth.models import Member
-from auth.policy import Actor, Subject, moderates, require
+from auth.policy import Actor, Subject, allowed, moderates, require
 from content.models import condition_category
 from core.db import is_sqlite
 from core.errors import AppError, Conflict, NotFound
@@ -178,6 +178,10 @@ def admit(session: Session, case_id: int, actor: Actor, action: Action, *, now: 
     return case, subject
 
 
+def policy_refuses(actor: Actor, subject: Subject) -> bool:
+    return not allowed(actor, Action.DECIDE_CASE, subject)
+
+
 def is_claim_live(case: Case, now: datetime) -> bool:
     return case.claimed_until is not None and case.claimed_until > now
 
@@ -192,14 +196,15 @@ def claim(session: Session, case_id: int, *, by: Actor, now: datetime) -> Case:
         update(Case)
         .where(Case.id == case_id, Case.state.in_(CLAIMABLE), _free_for(by, now))
         .values(state=CaseState.CLAIMED, claimed_by=by.id, claimed_until=now + CLAIM_LEASE)
+        .returning(Case.id)
         .execution_options(synchronize_session=False)
-    )
-    if taken.rowcount != 1:
+    ).first()
+    if taken is None:
         raise why_not(session, case_id, by=by, now=now)
     return session.get_one(Case, case_id, populate_existing=True)
 
 
-def _free_for(by: Actor, now: datetime):  # type: ignore[no-untyped-def]
+def _free_for(by: Actor, now: datetime) -> ColumnElement[bool]:
     return or_(Case.claimed_by.is_(None), Case.claimed_by == by.id, Case.claimed_until <= now)
 
 

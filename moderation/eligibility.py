@@ -65,7 +65,11 @@ def not_in_thread(actor: Actor) -> ColumnElement[bool]:
 
 def may_read(actor: Actor) -> ColumnElement[bool]:
     """The twin of READ_CASE: in scope, and not about a post of one's own (a case names who reported)."""
-    return and_(in_scope(actor), not_author(actor)) if moderates_anything(actor) else false()
+    return and_(in_scope(actor), not_author(actor)) if _is_on_duty(actor) else false()
+
+
+def _is_on_duty(actor: Actor) -> bool:
+    return moderates_anything(actor) and (actor.scopes is None or "moderate" in actor.scopes)
 
 
 def without_conflict(actor: Actor) -> ColumnElement[bool]:
@@ -74,6 +78,6 @@ def without_conflict(actor: Actor) -> ColumnElement[bool]:
 
 def may_decide(actor: Actor) -> ColumnElement[bool]:
     """The twin of CLAIM_CASE and DECIDE_CASE."""
-    if not moderates_anything(actor):
+    if not _is_on_duty(actor):
         return false()
     return and_(in_scope(actor), without_conflict(actor))

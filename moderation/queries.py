@@ -4,24 +4,44 @@ Functions (all read-only): `queue`, `queue_count`, `case_page`, `statement_page`
 `my_decisions`, `decision_view`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
+from typing import Any
 
+from sqlalchemy import Row, Select, and_, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from auth.models import Member, RoleGrant
+from auth.policy import NEW_MEMBER_POSTS, Actor, Subject, allowed
+from content import queries as reference
+from content.models import RuleText
+from core import keyset
+from core.config import Settings
+from core.errors import NotFound
 from core.vocabulary import (
+    Action,
     CaseState,
     PostKind,
     PostState,
     Priority,
     ReportStatus,
+    RevisionState,
+    Role,
     ThreadKind,
     Verdict,
 )
 from forum.gate import HeldStatus
+from forum.models import Board, Post, Revision, Thread
+from moderation import cases, decisions, eligibility, screen, statements
+from moderation.models import Case, Decision, Finding, Report, Statement
+from moderation.signals import contract
 
 
 @dataclass(frozen=True)
 class Person:
-    """`handle` is None for a former member. `chips`: role labels and "New member" as stable codes."""
+    """`handle` is None for a former member. `roles` are staff roles, in a fixed order."""
 
     id: int
     handle: str | None
@@ -31,6 +51,11 @@ class Person:
     @property
     def is_former(self) -> bool:
         return self.handle is None
+
+    @property
+    def chips(self) -> tuple[str, ...]:
+        """The same codes as everywhere: lead moderator editor admin new_member."""
+        return () if self.is_former else self.roles + (("new_member",) if self.is_new else ())
 
 
 @dataclass(frozen=True)
@@ -257,3 +282,551 @@ class MyDecision:
     title: str
     decided_at: datetime
     is_undone: bool
+
+
+# --- The queue ---------------------------------------------------------------------------------------------------
+
+_QUEUE_KEYS = (
+    keyset.Key(Case.lane.expression, "lane"),
+    keyset.Key(Case.due_at.expression, "due_at"),
+    keyset.Key(Case.score.expression, "score", descending=True),
+    keyset.Key(Case.id.expression, "case_id"),
+)
+WAITING = (CaseState.OPEN, CaseState.CLAIMED)
+# "report" is no finding, but what brings a case as well.
+REPORT = "report"
+
+
+def queue(
+    session: Session,
+    actor: Actor,
+    *,
+    now: datetime,
+    state: CaseState | None = None,
+    board: str | None = None,
+    kind: str | None = None,
+    priority: Priority | None = None,
+    after: str | None = None,
+    limit: int = 20,
+) -> keyset.Page[CaseRow]:
+    """Cases that this moderator may read, in queue order; without `state` those that wait for a person.
+
+    `kind` is a finding's kind or "report". Four queries, however many rows there are.
+    """
+    stmt = _rows(actor).where(eligibility.may_read(actor))
+    stmt = stmt.where(Case.state == state if state else Case.state.in_(WAITING))
+    if board:
+        stmt = stmt.where(Board.slug == board)
+    if priority:
+        stmt = stmt.where(Case.priority == priority)
+    if kind == REPORT:
+        stmt = stmt.where(exists().where(Report.case_id == Case.id))
+    elif kind:
+        stmt = stmt.where(exists().where(Finding.case_id == Case.id, Finding.kind == kind))
+    found = keyset.page(session, stmt, _QUEUE_KEYS, after=after, limit=limit)
+    return keyset.Page(_case_rows(session, actor, found.items, now=now), found.next)
+
+
+def queue_count(session: Session, actor: Actor) -> int:
+    """How many cases wait that this moderator may read; stops at 100, which pages show as "99+"."""
+    waiting = select(Case.id).where(Case.state.in_(WAITING), eligibility.may_read(actor)).limit(100).subquery()
+    return session.execute(select(func.count()).select_from(waiting)).scalar_one()
+
+
+def _rows(actor: Actor) -> Select[Any]:
+    """One row for each case, with everything that the queue shows but findings, reports and people's names."""
+    return (
+        select(
+            Case.id.label("case_id"),
+            Case.state,
+            Case.priority,
+            Case.lane,
+            Case.due_at,
+            Case.score,
+            Case.opened_at,
+            Case.version,
+            Case.author_id,
+            Case.claimed_by,
+            Case.claimed_until,
+            Post.id.label("post_id"),
+            Post.kind.label("post_kind"),
+            Post.state.label("post_state"),
+            Post.live_revision_id,
+            Case.revision_id,
+            Thread.id.label("thread_id"),
+            Thread.kind.label("thread_kind"),
+            Thread.slug.label("thread_slug"),
+            Thread.title.label("thread_title"),
+            Revision.title.label("revision_title"),
+            Revision.excerpt,
+            Board.slug.label("board_slug"),
+            Board.name.label("board_name"),
+            eligibility.without_conflict(actor).label("free_of_conflict"),
+        )
+        .join(Post, Post.id == Case.post_id)
+        .join(Thread, Thread.id == Post.thread_id)
+        .join(Board, Board.id == Thread.board_id)
+        .join(Revision, Revision.id == Case.revision_id)
+    )
+
+
+def _case_rows(session: Session, actor: Actor, rows: Sequence[Row[Any]], *, now: datetime) -> list[CaseRow]:
+    ids = [row.case_id for row in rows]
+    kinds = _kinds(session, ids)
+    reports = _report_counts(session, ids)
+    known = people(session, {row.author_id for row in rows} | {row.claimed_by for row in rows})
+    return [
+        CaseRow(
+            id=row.case_id,
+            state=row.state,
+            priority=row.priority,
+            due_at=row.due_at,
+            is_overdue=row.state in WAITING and row.due_at < now,
+            opened_at=row.opened_at,
+            version=row.version,
+            post_id=row.post_id,
+            thread_id=row.thread_id,
+            thread_kind=row.thread_kind,
+            thread_slug=row.thread_slug,
+            title=row.revision_title or row.thread_title,
+            post_kind=row.post_kind,
+            post_state=row.post_state,
+            is_edit=row.live_revision_id is not None and row.live_revision_id != row.revision_id,
+            excerpt=row.excerpt,
+            board_slug=row.board_slug,
+            board_name=row.board_name,
+            author=known[row.author_id],
+            kinds=kinds.get(row.case_id, ()),
+            report_count=reports.get(row.case_id, 0),
+            claimed_by=known.get(row.claimed_by),
+            claimed_until=row.claimed_until,
+            is_claimed=row.claimed_until is not None and row.claimed_until > now,
+            is_mine=row.claimed_by is not None and row.claimed_by == actor.id,
+            may_decide=row.free_of_conflict,
+        )
+        for row in rows
+    ]
+
+
+def _kinds(session: Session, case_ids: Sequence[int]) -> dict[int | None, tuple[str, ...]]:
+    """What was found in the text that each case is about, each kind once, the gravest first."""
+    rows = session.execute(
+        select(Finding.case_id, Finding.kind)
+        .join(Case, and_(Case.id == Finding.case_id, Case.revision_id == Finding.revision_id))
+        .where(Finding.case_id.in_(case_ids))
+        .group_by(Finding.case_id, Finding.kind)
+        .order_by(Finding.case_id, func.max(Finding.score).desc(), Finding.kind)
+    )
+    kinds: dict[int | None, tuple[str, ...]] = {}
+    for case_id, kind in rows:
+        kinds[case_id] = (*kinds.get(case_id, ()), kind)
+    return kinds
+
+
+def _report_counts(session: Session, case_ids: Sequence[int]) -> dict[int, int]:
+    rows = session.execute(
+        select(Report.case_id, func.count(Report.id)).where(Report.case_id.in_(case_ids)).group_by(Report.case_id)
+    )
+    return dict(rows.tuples().all())
+
+
+ROLE_ORDER = (Role.LEAD, Role.MODERATOR, Role.EDITOR, Role.ADMIN)
+
+
+def people(session: Session, member_ids: Collection[int | None]) -> dict[int | None, Person]:
+    """Names and chips of these members. One query."""
+    wanted = sorted(member_id for member_id in member_ids if member_id is not None)
+    if not wanted:
+        return {}
+    rows = session.execute(
+        select(Member.id, Member.handle, Member.closed_at, Member.approved_count, RoleGrant.role)
+        .outerjoin(RoleGrant, RoleGrant.member_id == Member.id)
+        .where(Member.id.in_(wanted))
+    ).all()
+    roles: dict[int, set[Role]] = {}
+    for row in rows:
+        roles.setdefault(row.id, set()).update({row.role} if row.role else set())
+    return {
+        row.id: Person(
+            id=row.id,
+            handle=None if row.closed_at else row.handle,
+            is_new=row.approved_count < NEW_MEMBER_POSTS,
+            roles=tuple(role.value for role in ROLE_ORDER if role in roles[row.id]),
+        )
+        for row in rows
+    }
+
+
+# --- One case ----------------------------------------------------------------------------------------------------
+
+SIMILAR = 5
+
+
+def case_page(session: Session, case_id: int, actor: Actor, *, settings: Settings, now: datetime) -> CasePage:
+    """Everything for one decision. Raises NotFound, or Forbidden for the author. About fifteen queries."""
+    case, subject = cases.admit(session, case_id, actor, Action.READ_CASE, now=now)
+    found = session.execute(_rows(actor).where(Case.id == case_id)).one()
+    row = _case_rows(session, actor, [found], now=now)[0]
+    revision = session.execute(select(Revision).where(Revision.id == case.revision_id)).scalar_one()
+    findings = _findings(session, case, contract.join(revision.title, revision.source))
+    rules = reference.rule_texts(session, now)
+    titles = {rule.code: rule.title for rule in rules}
+    text = contract.join(revision.title, revision.source)
+    title_segments, body_segments = segments(revision.title, revision.source, findings)
+    return CasePage(
+        row=row,
+        text=text,
+        title_segments=title_segments,
+        body_segments=body_segments,
+        html=revision.html,
+        live_text=_live_text(session, found) if row.is_edit else None,
+        revision_number=revision.number,
+        written_at=revision.created_at,
+        findings=findings,
+        reports=_reports(session, case, titles, text),
+        standing=_standing(session, row.author),
+        history=_history(session, case, actor, subject, titles, now=now),
+        similar=_similar(session, case, row.kinds),
+        allowed_verdicts=tuple(decisions.allowed_verdicts(session, case, actor, now)),
+        rules=tuple(
+            RuleChoice(rule.code, rule.title, rule.version, rule.body) for rule in rules if rule.code != NO_RULE
+        ),
+    )
+
+
+def _findings(session: Session, case: Case, text: str) -> tuple[FindingView, ...]:
+    rows = session.execute(
+        select(Finding).where(Finding.revision_id == case.revision_id).order_by(Finding.start.is_(None), Finding.start)
+    ).scalars()
+    return tuple(
+        FindingView(
+            kind=row.kind,
+            score=row.score,
+            holds=row.holds,
+            start=row.start,
+            end=row.end,
+            explanation=row.explanation,
+            rule_version=row.rule_version,
+            quote=text[row.start : row.end] if row.start is not None and row.end is not None else None,
+        )
+        for row in rows
+    )
+
+
+def segments(
+    title: str | None, body: str, findings: Sequence[FindingView]
+) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:
+    """Title and body, each cut where a finding begins or ends. Joined again they are the very text."""
+    text = contract.join(title, body)
+    offset = len(text) - len(body)
+    return (
+        _cut(title or "", 0, findings) if title is not None else (),
+        _cut(body, offset, findings),
+    )
+
+
+def _cut(part: str, offset: int, findings: Sequence[FindingView]) -> tuple[Segment, ...]:
+    spans = [(f.start - offset, f.end - offset, f.kind) for f in findings if f.start is not None and f.end is not None]
+    edges = {0, len(part)}
+    for start, end, _ in spans:
+        edges |= {edge for edge in (start, end) if 0 < edge < len(part)}
+    points = sorted(edges)
+    cut = []
+    for begin, stop in pairwise(points):
+        kinds = dict.fromkeys(kind for start, end, kind in spans if start < stop and end > begin)
+        cut.append(Segment(part[begin:stop], tuple(kinds)))
+    return tuple(cut)
+
+
+def _live_text(session: Session, row: Row[Any]) -> str:
+    live = session.execute(select(Revision.title, Revision.source).where(Revision.id == row.live_revision_id)).one()
+    return contract.join(live.title, live.source)
+
+
+def _reports(session: Session, case: Case, titles: Mapping[str, str], text: str) -> tuple[ReportView, ...]:
+    rows = session.execute(
+        select(Report, Revision.title, Revision.source)
+        .join(Revision, Revision.id == Report.revision_id)
+        .where(Report.case_id == case.id)
+        .order_by(Report.id)
+    ).all()
+    known = people(session, {row.Report.reporter_id for row in rows})
+    views = []
+    for report, title, source in rows:
+        then = contract.join(title, source)
+        views.append(
+            ReportView(
+                id=report.id,
+                reporter=known[report.reporter_id],
+                rule_code=report.rule_code,
+                rule_title=titles.get(report.rule_code, report.rule_code),
+                note=report.note,
+                status=report.status,
+                created_at=report.created_at,
+                text_then=None if then == text else then,
+            )
+        )
+    return tuple(views)
+
+
+def _standing(session: Session, author: Person) -> Standing:
+    member = session.execute(
+        select(Member.created_at, Member.approved_count, Member.upheld_report_count).where(Member.id == author.id)
+    ).one()
+    restricted = session.execute(select(func.count(Statement.id)).where(Statement.member_id == author.id)).scalar_one()
+    waiting = session.execute(
+        select(func.count(Case.id)).where(Case.author_id == author.id, Case.state.in_(WAITING))
+    ).scalar_one()
+    return Standing(
+        author=author,
+        member_since=member.created_at,
+        approved_count=member.approved_count,
+        upheld_report_count=member.upheld_report_count,
+        restricted_count=restricted,
+        waiting_count=waiting,
+    )
+
+
+def _history(
+    session: Session, case: Case, actor: Actor, subject: Subject, titles: Mapping[str, str], *, now: datetime
+) -> tuple[DecisionView, ...]:
+    """The decisions of this case, newest first."""
+    rows = session.execute(_decisions().where(Decision.case_id == case.id).order_by(Decision.round.desc())).all()
+    known = people(session, {row.Decision.moderator_id for row in rows})
+    return tuple(
+        _decision_view(row, known, titles, may_undo=_may_undo(row.Decision, case, actor, subject, now=now))
+        for row in rows
+    )
+
+
+def _decisions() -> Select[Any]:
+    later = aliased(Decision)
+    undone_by = select(later.id).where(later.undoes_id == Decision.id).scalar_subquery()
+    return select(Decision, Statement.reference, undone_by.label("undone_by")).outerjoin(
+        Statement, Statement.decision_id == Decision.id
+    )
+
+
+def _decision_view(
+    row: Row[Any], known: Mapping[int | None, Person], titles: Mapping[str, str], *, may_undo: bool
+) -> DecisionView:
+    decision: Decision = row.Decision
+    return DecisionView(
+        id=decision.id,
+        case_id=decision.case_id,
+        verdict=decision.verdict,
+        rule_code=decision.rule_code,
+        rule_version=decision.rule_version,
+        rule_title=titles.get(decision.rule_code, decision.rule_code),
+        reason=decision.reason,
+        moderator=known.get(decision.moderator_id),
+        state_before=decision.state_before,
+        state_after=decision.state_after,
+        undoes_id=decision.undoes_id,
+        undone_by_id=row.undone_by,
+        at=decision.at,
+        statement_reference=row.reference,
+        may_undo=may_undo,
+    )
+
+
+def _may_undo(decision: Decision, case: Case, actor: Actor, subject: Subject, *, now: datetime) -> bool:
+    about = replace(subject, decider_id=decision.moderator_id)
+    if not allowed(actor, Action.UNDO_DECISION, about):
+        return False
+    refused = decisions.undo_refusal(decision, case_state=case.state, case_round=case.round, now=now)
+    return refused is None and subject.state is decision.state_after
+
+
+def decision_view(session: Session, decision_id: int, actor: Actor, *, now: datetime) -> DecisionView:
+    """One decision, for a moderator who may read its case."""
+    row = session.execute(_decisions().where(Decision.id == decision_id)).one_or_none()
+    if row is None:
+        raise NotFound()
+    case, subject = cases.admit(session, row.Decision.case_id, actor, Action.READ_CASE, now=now)
+    titles = {rule.code: rule.title for rule in reference.rule_texts(session, now)}
+    known = people(session, {row.Decision.moderator_id})
+    return _decision_view(row, known, titles, may_undo=_may_undo(row.Decision, case, actor, subject, now=now))
+
+
+def _similar(session: Session, case: Case, kinds: Sequence[str]) -> tuple[SimilarDecision, ...]:
+    """What was decided lately about other posts with the same findings, or reported for the same rules."""
+    telling = [kind for kind in kinds if kind not in UNTELLING]
+    reported = select(Report.rule_code).where(Report.case_id == case.id)
+    alike = [exists().where(Report.case_id == Decision.case_id, Report.rule_code.in_(reported))]
+    if telling:
+        alike.append(exists().where(Finding.case_id == Decision.case_id, Finding.kind.in_(telling)))
+    rows = session.execute(
+        select(Decision.case_id, Decision.verdict, Decision.rule_code, Decision.reason, Decision.at, Revision.excerpt)
+        .join(Revision, Revision.id == Decision.revision_id)
+        .where(Decision.case_id != case.id, Decision.undoes_id.is_(None), or_(*alike))
+        .order_by(Decision.at.desc(), Decision.id.desc())
+        .limit(SIMILAR)
+    )
+    return tuple(
+        SimilarDecision(row.case_id, row.verdict, row.rule_code, row.reason, row.excerpt, row.at) for row in rows
+    )
+
+
+# Kinds that say nothing about the text, so that nothing is alike because of them.
+UNTELLING = frozenset({"newcomer", "panic", "board_mode", "resubmitted", "unchecked"})
+NO_RULE = "none"
+
+
+# --- What members read -------------------------------------------------------------------------------------------
+
+
+def statement_page(session: Session, reference_word: str) -> StatementPage:
+    """The statement of this reference, for whoever holds it. Raises NotFound. Three queries."""
+    later = aliased(Decision)
+    undone_by = select(later.id).where(later.undoes_id == Decision.id).scalar_subquery()
+    found = session.execute(
+        select(Statement, Decision, Post.id.label("post_id"), Post.state, undone_by.label("undone_by"))
+        .join(Decision, Decision.id == Statement.decision_id)
+        .join(Case, Case.id == Decision.case_id)
+        .join(Post, Post.id == Case.post_id)
+        .where(Statement.reference == reference_word)
+    ).one_or_none()
+    if found is None:
+        raise NotFound()
+    statement, decision = found.Statement, found.Decision
+    rule = session.execute(
+        select(RuleText.title, RuleText.body).where(
+            RuleText.code == decision.rule_code, RuleText.version == decision.rule_version
+        )
+    ).one()
+    return StatementPage(
+        reference=statement.reference,
+        decision_id=decision.id,
+        verdict=decision.verdict,
+        restriction=statement.restriction,
+        rule_code=decision.rule_code,
+        rule_version=decision.rule_version,
+        rule_title=rule.title,
+        rule_body=rule.body,
+        lines=tuple(StatementLine(key, statement.content[key]) for key in statements.PARTS if key in statement.content),
+        decided_at=decision.at,
+        created_at=statement.created_at,
+        post_id=found.post_id,
+        post_state=found.state,
+        is_undone=found.undone_by is not None,
+        is_crisis="support" in statement.content,
+    )
+
+
+def report_page(session: Session, reference_word: str, *, settings: Settings, now: datetime) -> ReportPage:
+    """The report of this reference, for whoever holds it. Raises NotFound."""
+    found = session.execute(
+        select(Report, Case.due_at).join(Case, Case.id == Report.case_id).where(Report.reference == reference_word)
+    ).one_or_none()
+    if found is None:
+        raise NotFound()
+    report: Report = found.Report
+    rule = next((r for r in reference.rule_texts(session, now) if r.code == report.rule_code), None)
+    return ReportPage(
+        reference=report.reference,
+        status=report.status,
+        rule_code=report.rule_code,
+        rule_title=rule.title if rule else report.rule_code,
+        outcome=report.outcome,
+        created_at=report.created_at,
+        decided_at=report.decided_at,
+        answer_by=found.due_at if report.status is ReportStatus.OPEN and found.due_at > now else None,
+        post_id=report.post_id,
+    )
+
+
+def my_held(
+    session: Session, actor: Actor, *, settings: Settings, now: datetime, after: str | None = None, limit: int = 20
+) -> keyset.Page[HeldPost]:
+    """The reader's own texts that wait, or that they were asked to change; newest first."""
+    stmt = (
+        select(
+            Revision.id.label("revision_id"),
+            Revision.title.label("revision_title"),
+            Revision.excerpt,
+            Revision.created_at,
+            Post.id.label("post_id"),
+            Post.kind.label("post_kind"),
+            Post.state,
+            Post.version,
+            Post.live_revision_id,
+            Thread.id.label("thread_id"),
+            Thread.kind.label("thread_kind"),
+            Thread.slug,
+            Thread.title,
+        )
+        .join(Post, Post.id == Revision.post_id)
+        .join(Thread, Thread.id == Post.thread_id)
+        .where(
+            Post.author_id == actor.id,
+            Post.state.in_((PostState.HELD, PostState.CHANGES_REQUESTED, PostState.PUBLISHED, PostState.SHIELDED)),
+            Revision.state.in_((RevisionState.HELD, RevisionState.CHANGES_REQUESTED)),
+        )
+    )
+    keys = [keyset.Key(Revision.id.expression, "revision_id", descending=True)]
+    found = keyset.page(session, stmt, keys, after=after, limit=limit)
+    held = [_held_post(session, row, settings=settings, now=now) for row in found.items]
+    return keyset.Page([one for one in held if one is not None], found.next)
+
+
+def _held_post(session: Session, row: Row[Any], *, settings: Settings, now: datetime) -> HeldPost | None:
+    status = screen.held_status(session, row.post_id, settings=settings, now=now)
+    if status is None:
+        return None
+    return HeldPost(
+        post_id=row.post_id,
+        thread_id=row.thread_id,
+        thread_slug=row.slug,
+        thread_kind=row.thread_kind,
+        post_kind=row.post_kind,
+        title=row.revision_title or row.title,
+        excerpt=row.excerpt,
+        state=row.state,
+        is_edit=row.live_revision_id is not None,
+        version=row.version,
+        waiting_since=row.created_at,
+        held=status,
+    )
+
+
+def my_decisions(
+    session: Session, actor: Actor, *, now: datetime, after: str | None = None, limit: int = 20
+) -> keyset.Page[MyDecision]:
+    """The statements that the reader was given, newest first."""
+    later = aliased(Decision)
+    undone_by = select(later.id).where(later.undoes_id == Decision.id).scalar_subquery()
+    stmt = (
+        select(
+            Statement.id.label("statement_id"),
+            Statement.reference,
+            Statement.restriction,
+            Decision.verdict,
+            Decision.rule_code,
+            RuleText.title.label("rule_title"),
+            Post.id.label("post_id"),
+            Thread.title,
+            Decision.at,
+            undone_by.label("undone_by"),
+        )
+        .join(Decision, Decision.id == Statement.decision_id)
+        .join(RuleText, and_(RuleText.code == Decision.rule_code, RuleText.version == Decision.rule_version))
+        .join(Case, Case.id == Decision.case_id)
+        .join(Post, Post.id == Case.post_id)
+        .join(Thread, Thread.id == Post.thread_id)
+        .where(Statement.member_id == actor.id)
+    )
+    keys = [keyset.Key(Statement.id.expression, "statement_id", descending=True)]
+    return keyset.page(session, stmt, keys, after=after, limit=limit).map(
+        lambda row: MyDecision(
+            reference=row.reference,
+            verdict=row.verdict,
+            restriction=row.restriction,
+            rule_code=row.rule_code,
+            rule_title=row.rule_title,
+            post_id=row.post_id,
+            title=row.title,
+            decided_at=row.at,
+            is_undone=row.undone_by is not None,
+        )
+    )

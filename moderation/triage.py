@@ -1,4 +1,4 @@
-"""One text in, one answer out: may it appear, how soon must a person look, and what is the writer told at once. Pure."""
+"""One text in, one answer out: may it appear, how soon must a person look, what is the writer told. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Small helps for signals that read English: even apostrophes, clauses, and whether a word before turns a match round."""
+"""Small helps for signals that read English: apostrophes, clauses, and whether a "not" turns a match round."""
 
 import re
 from functools import lru_cache
@@ -22,7 +22,7 @@ def even(text: str) -> str:
 
 
 def is_negated(text: str, start: int, *, words: int = 5) -> bool:
-    """Whether, in the same clause, one of the last `words` words before `start` turns what follows into its opposite."""
+    """Whether one of the last `words` words of the clause before `start` turns what follows into its opposite."""
     before = text[max(0, start - 120) : start]
     cut = 0
     for found in _CLAUSE_END.finditer(before):

@@ -44,7 +44,7 @@ def _emails(draft: Draft) -> Iterator[Finding]:
 
 @cache
 def _disguised(rules: RuleFile) -> re.Pattern[str]:
-    """"name (at) gmail dot com". Plain words stand for the signs only before a known mail host: people meet at places."""
+    """Such as name (at) gmail dot com. Plain words count only before a known mail host: people meet at places."""
     at = "|".join(rf"\s?{re.escape(word.strip())}\s?" for word in rules.data["at_words"] if not word[0].isspace())
     words = "|".join(rf"\s{re.escape(word.strip())}\s" for word in rules.data["at_words"] if word[0].isspace())
     dots = "|".join(rf"\s?{re.escape(word.strip())}\s?" for word in rules.data["dot_words"])
@@ -63,6 +63,4 @@ def _phones(draft: Draft) -> Iterator[Finding]:
             continue
         if any(start <= match.start < end for start, end in addresses):
             continue
-        yield Finding(
-            "pii_phone", 0.8, True, match.start, match.end, rules.data["phone_explanation"], rules.version
-        )
+        yield Finding("pii_phone", 0.8, True, match.start, match.end, rules.data["phone_explanation"], rules.version)
