@@ -47,7 +47,7 @@ types: $(READY) ## Check the type hints
 	$(BIN)/mypy
 
 soak: $(READY) ## Run the long proofs (before an issue is closed)
-	$(PYTEST) -m soak $(ARGS)
+	$(PYTEST) -m soak -o faulthandler_timeout=3600 $(ARGS)
 
 bench: $(READY) ## Run the benchmarks
 	@ls bench/*.py >/dev/null 2>&1 || { echo "No benchmarks yet."; exit 0; }; \

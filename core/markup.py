@@ -45,10 +45,10 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of plain text and the marks that cover it (none for ordinary text). Never HTML."""
+    """A stretch of plain text and the kinds of finding that cover it (none for ordinary text). Never HTML."""
 
     text: str
-    marks: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,15 +122,15 @@ def sanitise(html: str, profile: str) -> str:
 
 
 def mark_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> list[Segment]:
-    """Cut `text` where marks begin and end, for the case page. Spans are (start, end, mark) in characters.
+    """Cut `text` where findings begin and end, for the case page. Spans are (start, end, kind) in characters.
 
     Spans may overlap and may reach outside of the text; joined together, the segments are the text.
     """
-    kept = [(max(0, start), min(len(text), end), mark) for start, end, mark in spans]
+    kept = [(max(0, start), min(len(text), end), kind) for start, end, kind in spans]
     kept = [span for span in kept if span[0] < span[1]]
     edges = sorted({0, len(text), *(s for s, _, _ in kept), *(e for _, e, _ in kept)})
     return [
-        Segment(text[a:b], tuple(dict.fromkeys(mark for s, e, mark in kept if s <= a and b <= e)))
+        Segment(text[a:b], tuple(dict.fromkeys(kind for s, e, kind in kept if s <= a and b <= e)))
         for a, b in pairwise(edges)
     ]
 

@@ -189,6 +189,7 @@ _SETTLED = """() => {
 class Visit:
     """What happened on one page: what ran, by document (its key on a stage, else its address), and foreign requests."""
 
+    status: int = 0  # An error page runs nothing either: a proof looks at this too.
     executed: dict[str, list[str]] = field(default_factory=dict)
     requested: list[str] = field(default_factory=list)
     failed: str = ""
@@ -231,7 +232,8 @@ class Probe:
         page.on("dialog", lambda dialog: (self._note(page.url, f"dialog {dialog.message}"), dialog.dismiss()))
         page.on("popup", lambda popup: self._note(page.url, f"popup {popup.url}"))
         try:
-            page.goto(url, wait_until="load", timeout=PAGE_TIMEOUT)
+            response = page.goto(url, wait_until="load", timeout=PAGE_TIMEOUT)
+            visit.status = response.status if response else 0
             if read:
                 read(page)
             page.wait_for_function(_SETTLED, timeout=PAGE_TIMEOUT)
