@@ -198,7 +198,6 @@ def _save_articles(
     session: Session, drafts: Sequence[ArticleDraft], *, now: datetime
 ) -> tuple[list[int], dict[int, int]]:
     """Ids in the order of the drafts, and the version that each article has now."""
-    table = Article.__table__
     known = [d.article_id for d in drafts if d.article_id is not None]
     versions = {
         row.id: row.version + 1
@@ -208,16 +207,15 @@ def _save_articles(
         if draft.article_id is not None:
             values = {name: getattr(draft, name) for name in _ARTICLE_FIELDS}
             session.execute(
-                update(table)
-                .where(table.c.id == draft.article_id)
-                .values(  # type: ignore[arg-type]
-                    **values, version=versions[draft.article_id], updated_at=now
-                )
+                update(Article)
+                .where(Article.id == draft.article_id)
+                .values(**values, version=versions[draft.article_id], updated_at=now)
+                .execution_options(synchronize_session=False)
             )
     fresh = [d for d in drafts if d.article_id is None]
     if fresh:
         session.execute(
-            insert(table),  # type: ignore[arg-type]
+            insert(Article.__table__),  # type: ignore[arg-type]
             [
                 {name: getattr(d, name) for name in _ARTICLE_FIELDS}
                 | {"version": 1, "created_at": now, "updated_at": now}

@@ -106,8 +106,8 @@ class Directory:
             self.slugs.add(row.slug)
         self.slugs.update(session.execute(select(FormerSlug.slug)).scalars())
         declared = select(Alias.folded, Alias.condition_id).where(Alias.is_declared).order_by(Alias.condition_id)
-        for row in session.execute(declared):
-            self.by_alias[row.folded].append(row.condition_id)
+        for folded, condition_id in session.execute(declared):
+            self.by_alias[folded].append(condition_id)
 
     def match(self, folded: str) -> tuple[int, str] | None:
         """(condition, reason) by name, else by a declared alias that only one condition has."""
@@ -276,5 +276,7 @@ def _tables_to_the_right() -> Iterable[Table]:
     own |= {"red_flag", "intake_field", "search_entry"}
     for table in Base.metadata.sorted_tables:
         column = table.c.get("condition_id")
-        if table.name not in own and column is not None and column.references(Condition.__table__.c.id):
+        if table.name in own or column is None:
+            continue
+        if any(key.column.table.name == Condition.__tablename__ for key in column.foreign_keys):
             yield table

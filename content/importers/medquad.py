@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -250,24 +250,21 @@ def parse(key: str, content: bytes) -> Document:
     for element in root.iter():
         found[_name(element)].append(element)
     focus = [*found["focus"], *found["doctitle-focus"]]
-    publisher = (root.get("source") or root.get("corpus") or "").strip()
-    facts = {
-        "publisher": publisher,
-        "url": (root.get("url") or "").strip(),
-        "focus": _line(focus[0]) if focus else "",
-        "category": _line(found["category"][0]) if found["category"] else "Disease",
-        "codes": _texts(found["cui"]),
-        "types": _texts(found["semantictype"]),
-        "synonyms": _texts(found["synonym"]),
-    }
     answers = tuple(_answers([*found["qapair"], *found["pair"]]))
-    canonical = json.dumps([LAYOUT, facts, [[a.question, a.question_type, a.text] for a in answers]], sort_keys=True)
     document = Document(
         key=key,
-        **facts,
+        publisher=(root.get("source") or root.get("corpus") or "").strip(),
+        url=(root.get("url") or "").strip(),
+        focus=_line(focus[0]) if focus else "",
+        category=_line(found["category"][0]) if found["category"] else "Disease",
+        codes=_texts(found["cui"]),
+        types=_texts(found["semantictype"]),
+        synonyms=_texts(found["synonym"]),
         answers=answers,
-        digest=hashlib.sha256(canonical.encode()).hexdigest(),  # type: ignore[arg-type]
+        digest="",
     )
+    canonical = json.dumps([LAYOUT, asdict(document)], sort_keys=True)
+    document = replace(document, digest=hashlib.sha256(canonical.encode()).hexdigest())
     if len(key) > 200:
         raise BadDocument("its collection and file name are longer than 200 characters")
     if answers and len(document.title) > conditions.MAX_NAME_CHARS:
