@@ -110,7 +110,7 @@ def similar(
     hits = fulltext.match(session, text, kinds=(THREAD,), board_id=board_id, any_word=True, limit=limit + 1)
     hits = [hit for hit in hits if hit.ref_id != besides][:limit]
     stmt = select(Thread.id, Thread.answer_count).where(Thread.id.in_([hit.ref_id for hit in hits]))
-    answers = dict(session.execute(stmt).tuples().all())
+    answers = dict(session.execute(stmt).all())
     return [Similar(hit.url, hit.title, hit.detail, answers.get(hit.ref_id, 0)) for hit in hits]
 
 

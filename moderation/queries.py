@@ -427,7 +427,7 @@ def _report_counts(session: Session, case_ids: Sequence[int]) -> dict[int, int]:
     rows = session.execute(
         select(Report.case_id, func.count(Report.id)).where(Report.case_id.in_(case_ids)).group_by(Report.case_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 ROLE_ORDER = (Role.LEAD, Role.MODERATOR, Role.EDITOR, Role.ADMIN)

@@ -430,7 +430,7 @@ def _codes(session: Session, condition: Condition, facts: "_Facts") -> None:
 def _categories(session: Session, condition: Condition, facts: "_Facts") -> None:
     slugs = facts.texts("categories")
     known: dict[str, int] = dict(
-        session.execute(select(Category.slug, Category.id).where(Category.slug.in_(slugs))).tuples().all()
+        session.execute(select(Category.slug, Category.id).where(Category.slug.in_(slugs))).all()
     )
     unknown = [s for s in slugs if s not in known]
     if unknown:
@@ -473,7 +473,7 @@ def _relations(session: Session, condition: Condition, facts: "_Facts", sources:
     rows = facts.rows("relations")
     slugs = {str(row.get("slug") or "") for row in rows}
     by_slug: dict[str, int] = dict(
-        session.execute(select(Condition.slug, Condition.id).where(Condition.slug.in_(slugs))).tuples().all()
+        session.execute(select(Condition.slug, Condition.id).where(Condition.slug.in_(slugs))).all()
     )
     for position, row in enumerate(rows):
         related = by_slug.get(str(row.get("slug") or ""))

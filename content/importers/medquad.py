@@ -464,11 +464,11 @@ def _make_conditions(
     ids: dict[str, int] = {}
     for chunk in articles.batches(list(fresh), articles.BATCH):
         found = select(Condition.name_folded, Condition.id).where(Condition.name_folded.in_(chunk))
-        ids.update(session.execute(found).tuples().all())
+        ids.update(session.execute(found).all())
     for row in rows:
         folded = str(row["name_folded"])
         directory.add(ids[folded], slug=str(row["slug"]), name=str(row["name"]), folded=folded)
-    categories: dict[str, int] = dict(session.execute(select(Category.slug, Category.id)).tuples().all())
+    categories: dict[str, int] = dict(session.execute(select(Category.slug, Category.id)).all())
     links = [
         {"condition_id": ids[folded], "category_id": categories[slug]}
         for folded, group in fresh.items()
