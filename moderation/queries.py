@@ -4,6 +4,7 @@ Functions (all read-only): `queue`, `queue_count`, `case_page`, `statement_page`
 `my_decisions`, `decision_view`.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -152,14 +153,25 @@ class CaseRow:
     board_slug: str
     board_name: str
     author: Person
-    kinds: tuple[str, ...]
-    report_count: int
+    # The gravest first; their quotes stand on the case page only.
+    findings: tuple[FindingView, ...]
+    # The rule that each report names, in the order of the reports.
+    reported_rules: tuple[str, ...]
     claimed_by: Person | None
     claimed_until: datetime | None
     is_claimed: bool
     is_mine: bool
     # False where this moderator is part of it (reporter, or posted in the thread).
     may_decide: bool
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Each kind of finding once, the gravest first."""
+        return tuple(dict.fromkeys(finding.kind for finding in self.findings))
+
+    @property
+    def report_count(self) -> int:
+        return len(self.reported_rules)
 
 
 @dataclass(frozen=True)
@@ -372,8 +384,8 @@ def _rows(actor: Actor) -> Select[Any]:
 
 def _case_rows(session: Session, actor: Actor, rows: Sequence[Row[Any]], *, now: datetime) -> list[CaseRow]:
     ids = [row.case_id for row in rows]
-    kinds = _kinds(session, ids)
-    reports = _report_counts(session, ids)
+    findings = _findings_of(session, ids)
+    reported = _reported_rules(session, ids)
     known = people(session, {row.author_id for row in rows} | {row.claimed_by for row in rows})
     return [
         CaseRow(
@@ -396,8 +408,8 @@ def _case_rows(session: Session, actor: Actor, rows: Sequence[Row[Any]], *, now:
             board_slug=row.board_slug,
             board_name=row.board_name,
             author=known[row.author_id],
-            kinds=kinds.get(row.case_id, ()),
-            report_count=reports.get(row.case_id, 0),
+            findings=tuple(findings[row.case_id]),
+            reported_rules=tuple(reported[row.case_id]),
             claimed_by=known.get(row.claimed_by),
             claimed_until=row.claimed_until,
             is_claimed=row.claimed_until is not None and row.claimed_until > now,
@@ -408,26 +420,42 @@ def _case_rows(session: Session, actor: Actor, rows: Sequence[Row[Any]], *, now:
     ]
 
 
-def _kinds(session: Session, case_ids: Sequence[int]) -> dict[int | None, tuple[str, ...]]:
-    """What was found in the text that each case is about, each kind once, the gravest first."""
+def _findings_of(session: Session, case_ids: Sequence[int]) -> dict[int | None, list[FindingView]]:
+    """What was found in the text that each case is about, the gravest first."""
     rows = session.execute(
-        select(Finding.case_id, Finding.kind)
+        select(Finding)
         .join(Case, and_(Case.id == Finding.case_id, Case.revision_id == Finding.revision_id))
         .where(Finding.case_id.in_(case_ids))
-        .group_by(Finding.case_id, Finding.kind)
-        .order_by(Finding.case_id, func.max(Finding.score).desc(), Finding.kind)
+        .order_by(Finding.case_id, Finding.score.desc(), Finding.id)
+    ).scalars()
+    found: dict[int | None, list[FindingView]] = defaultdict(list)
+    for row in rows:
+        found[row.case_id].append(_finding_view(row))
+    return found
+
+
+def _finding_view(row: Finding, text: str | None = None) -> FindingView:
+    spanned = text is not None and row.start is not None and row.end is not None
+    return FindingView(
+        kind=row.kind,
+        score=row.score,
+        holds=row.holds,
+        start=row.start,
+        end=row.end,
+        explanation=row.explanation,
+        rule_version=row.rule_version,
+        quote=text[row.start : row.end] if spanned and text else None,
     )
-    kinds: dict[int | None, tuple[str, ...]] = {}
-    for case_id, kind in rows:
-        kinds[case_id] = (*kinds.get(case_id, ()), kind)
-    return kinds
 
 
-def _report_counts(session: Session, case_ids: Sequence[int]) -> dict[int, int]:
+def _reported_rules(session: Session, case_ids: Sequence[int]) -> dict[int, list[str]]:
     rows = session.execute(
-        select(Report.case_id, func.count(Report.id)).where(Report.case_id.in_(case_ids)).group_by(Report.case_id)
+        select(Report.case_id, Report.rule_code).where(Report.case_id.in_(case_ids)).order_by(Report.id)
     )
-    return dict(rows.all())
+    reported: dict[int, list[str]] = defaultdict(list)
+    for case_id, rule_code in rows:
+        reported[case_id].append(rule_code)
+    return reported
 
 
 ROLE_ORDER = (Role.LEAD, Role.MODERATOR, Role.EDITOR, Role.ADMIN)
@@ -498,19 +526,7 @@ def _findings(session: Session, case: Case, text: str) -> tuple[FindingView, ...
     rows = session.execute(
         select(Finding).where(Finding.revision_id == case.revision_id).order_by(Finding.start.is_(None), Finding.start)
     ).scalars()
-    return tuple(
-        FindingView(
-            kind=row.kind,
-            score=row.score,
-            holds=row.holds,
-            start=row.start,
-            end=row.end,
-            explanation=row.explanation,
-            rule_version=row.rule_version,
-            quote=text[row.start : row.end] if row.start is not None and row.end is not None else None,
-        )
-        for row in rows
-    )
+    return tuple(_finding_view(row, text) for row in rows)
 
 
 def segments(
@@ -791,7 +807,7 @@ def _held_post(session: Session, row: Row[Any], *, settings: Settings, now: date
 
 
 def my_decisions(
-    session: Session, actor: Actor, *, now: datetime, after: str | None = None, limit: int = 20
+    session: Session, actor: Actor, *, after: str | None = None, limit: int = 20
 ) -> keyset.Page[MyDecision]:
     """The statements that the reader was given, newest first."""
     later = aliased(Decision)

@@ -1,0 +1,453 @@
+"""Moderation's routes of the JSON API: the same rules and queries as the pages."""
+
+from typing import Any
+
+from flask import Response
+from marshmallow import Schema, fields, validate
+
+from auth.doors import current_actor, needs, public
+from core.db import db, unit_of_work, utc_now
+from core.errors import AppError, Conflict, Invalid
+from core.vocabulary import Action, CaseState, PostKind, PostState, Priority, ReportStatus, ThreadKind, Verdict
+from core.web import ApiBlueprint, PageArgs, settings
+from moderation import cases, decisions, queries, reports
+
+blueprint = ApiBlueprint("moderation-api", __name__, description="Reports, statements of reasons, and the queue")
+
+MAX_INT = 2**31 - 1
+
+
+# --- What is sent and answered -----------------------------------------------------------------------------------
+
+
+class PersonSchema(Schema):
+    handle = fields.String(allow_none=True, metadata={"description": "null for a former member"})
+    chips = fields.List(fields.String(), metadata={"description": "lead moderator editor admin new_member"})
+
+
+class FindingSchema(Schema):
+    kind = fields.String()
+    score = fields.Float()
+    holds = fields.Boolean(metadata={"description": "the post waits because of it"})
+    start = fields.Integer(allow_none=True, metadata={"description": "offset in `text`; null: the post as a whole"})
+    end = fields.Integer(allow_none=True)
+    explanation = fields.String()
+    rule_version = fields.String()
+
+
+class CaseRowSchema(Schema):
+    id = fields.Integer()
+    state = fields.Enum(CaseState, by_value=True)
+    priority = fields.Enum(Priority, by_value=True)
+    due_at = fields.AwareDateTime()
+    is_overdue = fields.Boolean()
+    opened_at = fields.AwareDateTime()
+    version = fields.Integer(metadata={"description": "name it in a decision"})
+    post_id = fields.Integer()
+    post_kind = fields.Enum(PostKind, by_value=True)
+    post_state = fields.Enum(PostState, by_value=True)
+    thread_id = fields.Integer()
+    thread_kind = fields.Enum(ThreadKind, by_value=True)
+    title = fields.String()
+    is_edit = fields.Boolean(metadata={"description": "readers see an earlier text already"})
+    excerpt = fields.String()
+    board = fields.Function(lambda row: {"slug": row.board_slug, "name": row.board_name})
+    author = fields.Nested(PersonSchema)
+    findings = fields.List(fields.Nested(FindingSchema))
+    reports = fields.Function(lambda row: [{"rule": code} for code in row.reported_rules])
+    claimed_by = fields.Function(lambda row: row.claimed_by.handle if row.is_claimed and row.claimed_by else None)
+    claimed_until = fields.Function(lambda row: _instant(row.claimed_until) if row.is_claimed else None)
+    may_decide = fields.Boolean(metadata={"description": "false where this moderator is part of it"})
+
+
+class CaseList(Schema):
+    items = fields.List(fields.Nested(CaseRowSchema))
+    next = fields.String(allow_none=True)
+
+
+class ReportOnCase(Schema):
+    id = fields.Integer()
+    reporter = fields.Nested(PersonSchema)
+    rule = fields.String(attribute="rule_code")
+    rule_title = fields.String()
+    note = fields.String()
+    status = fields.Enum(ReportStatus, by_value=True)
+    text_then = fields.String(allow_none=True, metadata={"description": "the text reported, where it differs by now"})
+    created_at = fields.AwareDateTime()
+
+
+class DecisionSchema(Schema):
+    id = fields.Integer()
+    case_id = fields.Integer()
+    verdict = fields.Enum(Verdict, by_value=True)
+    rule = fields.String(attribute="rule_code")
+    rule_version = fields.Integer()
+    rule_title = fields.String()
+    reason = fields.String()
+    moderator = fields.Nested(PersonSchema, allow_none=True, metadata={"description": "null: the system"})
+    state_before = fields.Enum(PostState, by_value=True)
+    state_after = fields.Enum(PostState, by_value=True)
+    undoes = fields.Integer(attribute="undoes_id", allow_none=True)
+    undone_by = fields.Integer(attribute="undone_by_id", allow_none=True)
+    statement_reference = fields.String(allow_none=True)
+    may_undo = fields.Boolean()
+    at = fields.AwareDateTime()
+
+
+class StandingSchema(PersonSchema):
+    handle = fields.Function(lambda standing: standing.author.handle)
+    chips = fields.Function(lambda standing: list(standing.author.chips))
+    member_since = fields.AwareDateTime()
+    approved_count = fields.Integer()
+    upheld_report_count = fields.Integer()
+    restricted_count = fields.Integer()
+    waiting_count = fields.Integer()
+
+
+class SimilarSchema(Schema):
+    case_id = fields.Integer()
+    verdict = fields.Enum(Verdict, by_value=True)
+    rule = fields.String(attribute="rule_code")
+    reason = fields.String()
+    excerpt = fields.String()
+    at = fields.AwareDateTime()
+
+
+class RuleSchema(Schema):
+    code = fields.String()
+    version = fields.Integer()
+    title = fields.String()
+
+
+class CaseFull(CaseRowSchema):
+    text = fields.String(metadata={"description": "title, blank line, body as typed (the body alone without a title)"})
+    spans = fields.List(fields.Dict(), metadata={"description": "{start end kind} in `text`"})
+    html = fields.String()
+    live_text = fields.String(allow_none=True, metadata={"description": "what readers see, where an edit waits"})
+    revision_number = fields.Integer()
+    written_at = fields.AwareDateTime()
+    reports = fields.List(fields.Nested(ReportOnCase))
+    author = fields.Nested(StandingSchema)
+    history = fields.List(fields.Nested(DecisionSchema))
+    similar = fields.List(fields.Nested(SimilarSchema))
+    allowed_verdicts = fields.List(fields.Enum(Verdict, by_value=True))
+    rules = fields.List(fields.Nested(RuleSchema))
+
+
+class ClaimSchema(Schema):
+    case_id = fields.Integer()
+    claimed_by = fields.String()
+    claimed_until = fields.AwareDateTime()
+    version = fields.Integer()
+
+
+class CaseArgs(PageArgs):
+    state = fields.Enum(CaseState, by_value=True, load_default=None, metadata={"description": "default: what waits"})
+    board = fields.String(load_default=None, metadata={"description": "a board's slug"})
+    kind = fields.String(load_default=None, metadata={"description": "of a finding, or `report`"})
+    priority = fields.Enum(Priority, by_value=True, load_default=None)
+
+
+class NewDecision(Schema):
+    version = fields.Integer(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(0, MAX_INT),
+        metadata={"description": "the version of the case that was read; without it 428"},
+    )
+    verdict = fields.String(load_default=None, allow_none=True)
+    rule = fields.String(load_default=None, allow_none=True, metadata={"description": "optional: approve, dismiss"})
+    reason = fields.String(load_default=None, allow_none=True, metadata={"description": "optional: approve, dismiss"})
+    redactions = fields.List(fields.Dict(), load_default=None, allow_none=True, metadata={"description": "later"})
+    label = fields.Dict(load_default=None, allow_none=True, metadata={"description": "later"})
+    until = fields.String(load_default=None, allow_none=True, metadata={"description": "later"})
+    sanction = fields.Dict(load_default=None, allow_none=True, metadata={"description": "later"})
+    duplicate_of = fields.Integer(load_default=None, allow_none=True, metadata={"description": "later"})
+
+
+LATER_FIELDS = ("redactions", "label", "until", "sanction", "duplicate_of")
+
+
+class Undo(Schema):
+    reason = fields.String(load_default=None, allow_none=True)
+
+
+class StatementSchema(Schema):
+    reference = fields.String()
+    url = fields.Function(lambda page: f"/decisions/{page.reference}")
+    decision_id = fields.Integer()
+    verdict = fields.Enum(Verdict, by_value=True)
+    restriction = fields.String()
+    rule = fields.String(attribute="rule_code")
+    rule_version = fields.Integer()
+    rule_title = fields.String()
+    rule_text = fields.String(attribute="rule_body")
+    statement = fields.Function(lambda page: {line.key: line.text for line in page.lines})
+    post_id = fields.Integer(allow_none=True)
+    is_undone = fields.Boolean()
+    decided_at = fields.AwareDateTime()
+
+
+class Decided(Schema):
+    decision = fields.Nested(DecisionSchema)
+    statement = fields.Nested(StatementSchema, allow_none=True)
+
+
+class NewReport(Schema):
+    rule = fields.String(load_default=None, allow_none=True, metadata={"description": "a rule's code"})
+    note = fields.String(load_default="", allow_none=True)
+
+
+class ReportSchema(Schema):
+    reference = fields.String()
+    url = fields.Function(lambda page: f"/reports/{page.reference}")
+    status = fields.Enum(ReportStatus, by_value=True, metadata={"description": "open acted not_acted withdrawn"})
+    outcome = fields.String(metadata={"description": "empty while open"})
+    rule = fields.String(attribute="rule_code")
+    rule_title = fields.String()
+    created_at = fields.AwareDateTime()
+    decided_at = fields.AwareDateTime(allow_none=True)
+    answer_by = fields.AwareDateTime(allow_none=True)
+
+
+class HeldReasonSchema(Schema):
+    kind = fields.String()
+    explanation = fields.String()
+
+
+class WaitSchema(Schema):
+    reasons = fields.List(fields.Nested(HeldReasonSchema))
+    position = fields.Integer(allow_none=True)
+    expected_wait_minutes = fields.Integer(allow_none=True)
+
+
+class HeldPostSchema(Schema):
+    post_id = fields.Integer()
+    thread_id = fields.Integer()
+    kind = fields.Enum(PostKind, by_value=True, attribute="post_kind")
+    title = fields.String()
+    excerpt = fields.String()
+    state = fields.Enum(PostState, by_value=True)
+    is_edit = fields.Boolean()
+    version = fields.Integer()
+    waiting_since = fields.AwareDateTime()
+    held = fields.Nested(WaitSchema)
+
+
+class HeldList(Schema):
+    items = fields.List(fields.Nested(HeldPostSchema))
+    next = fields.String(allow_none=True)
+
+
+class MyDecisionSchema(Schema):
+    reference = fields.String()
+    url = fields.Function(lambda row: f"/decisions/{row.reference}")
+    verdict = fields.Enum(Verdict, by_value=True)
+    restriction = fields.String()
+    rule = fields.String(attribute="rule_code")
+    rule_title = fields.String()
+    post_id = fields.Integer()
+    title = fields.String()
+    is_undone = fields.Boolean()
+    decided_at = fields.AwareDateTime()
+
+
+class MyDecisionList(Schema):
+    items = fields.List(fields.Nested(MyDecisionSchema))
+    next = fields.String(allow_none=True)
+
+
+# --- Members -----------------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/posts/<int:post_id>/reports")
+@needs(Action.REPORT_POST)
+@blueprint.arguments(NewReport)
+@blueprint.response(201, ReportSchema)
+def report(sent: dict[str, Any], post_id: int) -> Any:
+    """Report a post. Keep the reference: whoever holds it may read what came of the report."""
+    now = utc_now()
+    with unit_of_work() as session:
+        made = reports.report(
+            session,
+            current_actor(),
+            post_id,
+            rule=sent["rule"],
+            note=sent["note"],
+            settings=settings(),
+            now=now,
+        )
+    return queries.report_page(db.session(), made.reference, settings=settings(), now=now)
+
+
+@blueprint.get("/reports/<reference>")
+@public
+@blueprint.response(200, ReportSchema)
+def report_status(reference: str) -> Any:
+    """Status and outcome of a report, for whoever holds its reference."""
+    return queries.report_page(db.session(), reference, settings=settings(), now=utc_now())
+
+
+@blueprint.get("/decisions/<reference>")
+@public
+@blueprint.response(200, StatementSchema)
+def statement(reference: str) -> Any:
+    """A statement of reasons, for whoever holds its reference."""
+    return queries.statement_page(db.session(), reference)
+
+
+@blueprint.get("/me/held")
+@needs(Action.MANAGE_OWN_ACCOUNT)
+@blueprint.arguments(PageArgs, location="query")
+@blueprint.response(200, HeldList)
+def my_held(args: dict[str, Any]) -> Any:
+    """One's own texts that wait: why, the place in line, the expected wait."""
+    return queries.my_held(db.session(), current_actor(), settings=settings(), now=utc_now(), **args)
+
+
+@blueprint.get("/me/decisions")
+@needs(Action.MANAGE_OWN_ACCOUNT)
+@blueprint.arguments(PageArgs, location="query")
+@blueprint.response(200, MyDecisionList)
+def my_decisions(args: dict[str, Any]) -> Any:
+    """The decisions that restricted one's own posts."""
+    return queries.my_decisions(db.session(), current_actor(), **args)
+
+
+# --- The queue ---------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/moderation/cases")
+@needs(Action.SEE_QUEUE)
+@blueprint.arguments(CaseArgs, location="query")
+@blueprint.response(200, CaseList)
+def queue(args: dict[str, Any]) -> Any:
+    """Cases in queue order: P0, then P1, then the rest; within each by due time."""
+    return queries.queue(db.session(), current_actor(), now=utc_now(), **args)
+
+
+@blueprint.post("/moderation/cases/next")
+@needs(Action.SEE_QUEUE)
+@blueprint.alt_response(204, description="Nothing waits that this moderator may decide")
+@blueprint.response(200, CaseFull)
+def claim_next() -> Any:
+    """Claim the first case that this moderator may decide and nobody holds."""
+    with unit_of_work() as session:
+        case = cases.claim_next(session, by=current_actor(), now=utc_now())
+    return Response(status=204) if case is None else _case(case.id)
+
+
+@blueprint.get("/moderation/cases/<int:case_id>")
+@needs(Action.READ_CASE)
+@blueprint.response(200, CaseFull)
+def case(case_id: int) -> Any:
+    """Everything for one decision: the text with its findings, reports, the author's standing, possible verdicts."""
+    return _case(case_id)
+
+
+def _case(case_id: int) -> dict[str, Any]:
+    page = queries.case_page(db.session(), case_id, current_actor(), settings=settings(), now=utc_now())
+    spans = [{"start": f.start, "end": f.end, "kind": f.kind} for f in page.findings if f.start is not None]
+    row = {name: getattr(page.row, name) for name in CaseRowSchema().fields if hasattr(page.row, name)}
+    row |= {name: getattr(page.row, name) for name in ("board_slug", "board_name", "is_claimed", "reported_rules")}
+    return _Bag(row | vars(page) | {"spans": spans, "author": page.standing})
+
+
+class _Bag(dict[str, Any]):
+    """A mapping whose keys can be read as attributes too, as the schemas of rows do."""
+
+    __getattr__ = dict.__getitem__
+
+
+# --- Claims ------------------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/moderation/cases/<int:case_id>/claim")
+@needs(Action.CLAIM_CASE)
+@blueprint.response(200, ClaimSchema)
+def claim(case_id: int) -> Any:
+    """Take a case for 15 minutes, or renew one's own claim. 409 names who holds it, and until when."""
+    actor = current_actor()
+    with unit_of_work() as session:
+        taken = cases.claim(session, case_id, by=actor, now=utc_now())
+    return {
+        "case_id": taken.id,
+        "claimed_by": actor.handle,
+        "claimed_until": taken.claimed_until,
+        "version": taken.version,
+    }
+
+
+@blueprint.delete("/moderation/cases/<int:case_id>/claim")
+@needs(Action.CLAIM_CASE)
+@blueprint.response(204)
+def release(case_id: int) -> None:
+    """Give one's own claim back."""
+    with unit_of_work() as session:
+        cases.release(session, case_id, by=current_actor(), now=utc_now())
+
+
+# --- Decisions ---------------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/moderation/cases/<int:case_id>/decisions")
+@needs(Action.DECIDE_CASE)
+@blueprint.arguments(NewDecision)
+@blueprint.response(201, Decided)
+def decide(sent: dict[str, Any], case_id: int) -> Any:
+    """Decide a case. 409 when stale or taken, 403 for a conflict of interest, 422 without a rule or reason."""
+    later = [name for name in LATER_FIELDS if sent[name] is not None]
+    if later:
+        errors = [(name, "This is not available yet.") for name in later]
+        raise Invalid("not-available", "This is not available yet. Nothing was stored.", errors=errors)
+    actor, now = current_actor(), utc_now()
+    try:
+        with unit_of_work() as session:
+            decided = decisions.decide(
+                session,
+                case_id,
+                by=actor,
+                version=sent["version"],
+                verdict=sent["verdict"],
+                rule=sent["rule"],
+                reason=sent["reason"],
+                settings=settings(),
+                now=now,
+            )
+    except AppError as error:
+        _renew_after(error, case_id)
+        raise
+    return _decided(decided)
+
+
+@blueprint.post("/moderation/decisions/<int:decision_id>/undo")
+@needs(Action.UNDO_DECISION)
+@blueprint.arguments(Undo)
+@blueprint.response(201, Decided)
+def undo(sent: dict[str, Any], decision_id: int) -> Any:
+    """Take a decision back within 24 hours: its moderator, or a lead. The state before returns."""
+    with unit_of_work() as session:
+        decided = decisions.undo(
+            session, decision_id, by=current_actor(), reason=sent["reason"], settings=settings(), now=utc_now()
+        )
+    return _decided(decided)
+
+
+def _renew_after(error: AppError, case_id: int) -> None:
+    """A refused form is still work on the case: whoever corrects it keeps the claim meanwhile."""
+    if not isinstance(error, Conflict):
+        with unit_of_work() as session:
+            cases.renew(session, case_id, by=current_actor(), now=utc_now())
+
+
+def _decided(decided: decisions.Decided) -> dict[str, Any]:
+    session, actor = db.session(), current_actor()
+    reference = decided.statement.reference if decided.statement else None
+    return {
+        "decision": queries.decision_view(session, decided.decision.id, actor, now=utc_now()),
+        "statement": queries.statement_page(session, reference) if reference else None,
+    }
+
+
+def _instant(value: Any) -> str | None:
+    return value.isoformat() if value is not None else None

@@ -1,0 +1,171 @@
+"""What must always hold in moderation's tables; `ops check` prints every breach."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Select, and_, exists, func, not_, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from core import audit
+from core.db import utc_now
+from core.vocabulary import LIVE_CASE_STATES, CaseState, PostState, ReportStatus, RevisionState
+from forum.models import Post, Revision, Thread
+from moderation.cases import CLAIM_LEASE
+from moderation.models import Case, Decision, Finding, Report, Statement
+
+MOST_NAMED = 5
+RESTRICTED = (PostState.REJECTED, PostState.CHANGES_REQUESTED, PostState.HIDDEN, PostState.REMOVED)
+
+
+def checks(session: Session) -> list[str]:
+    """Every breach as one line. Cost: reads every case, decision and report once, and the whole audit chain."""
+    wrong = [line for title, stmt in _invariants() for line in _breaches(session, title, stmt)]
+    count, broken = audit.verify(session)
+    if broken is not None:
+        wrong.append(f"the audit chain breaks at entry {broken.entry_id} (of {count} read): {broken.why}")
+    return wrong
+
+
+def _breaches(session: Session, title: str, stmt: Select[Any]) -> Iterator[str]:
+    ids = [row[0] for row in session.execute(stmt.limit(MOST_NAMED + 1))]
+    if ids:
+        named = ", ".join(str(i) for i in ids[:MOST_NAMED]) + (" …" if len(ids) > MOST_NAMED else "")
+        yield f"{title}: {named}"
+
+
+def _invariants() -> Iterator[tuple[str, Select[Any]]]:
+    yield from _cases()
+    yield from _posts()
+    yield from _decisions()
+    yield from _reports()
+
+
+def _cases() -> Iterator[tuple[str, Select[Any]]]:
+    live = Case.state.in_(LIVE_CASE_STATES)
+    yield (
+        "posts with more than one live case",
+        select(Case.post_id).where(live).group_by(Case.post_id).having(func.count(Case.id) > 1),
+    )
+    yield (
+        "cases whose text is not one of their post",
+        select(Case.id).join(Revision, Revision.id == Case.revision_id).where(Revision.post_id != Case.post_id),
+    )
+    yield (
+        "cases whose author or board is not their post's",
+        select(Case.id)
+        .join(Post, Post.id == Case.post_id)
+        .join(Thread, Thread.id == Post.thread_id)
+        .where(or_(Case.author_id != Post.author_id, Case.board_id != Thread.board_id)),
+    )
+    yield (
+        "cases whose lane does not fit their priority",
+        select(Case.id).where(
+            or_(
+                and_(Case.priority == "P0", Case.lane != 0),
+                and_(Case.priority == "P1", Case.lane != 1),
+                and_(Case.priority.not_in(("P0", "P1")), Case.lane != 2),
+            )
+        ),
+    )
+    yield (
+        "cases claimed for longer than a claim lasts",
+        select(Case.id).where(Case.claimed_until > utc_now() + CLAIM_LEASE),
+    )
+    yield (
+        "cases claimed by their own author or reporter",
+        select(Case.id).where(
+            or_(
+                Case.claimed_by == Case.author_id,
+                exists().where(Report.case_id == Case.id, Report.reporter_id == Case.claimed_by),
+            )
+        ),
+    )
+    decided = exists().where(Decision.case_id == Case.id)
+    yield "decided cases without a decision", select(Case.id).where(Case.state == CaseState.DECIDED, not_(decided))
+    last = select(func.max(Decision.round)).where(Decision.case_id == Case.id).scalar_subquery()
+    yield (
+        "cases whose round does not follow their decisions",
+        select(Case.id).where(Case.round != func.coalesce(last, 0) + 1),
+    )
+
+
+def _posts() -> Iterator[tuple[str, Select[Any]]]:
+    waits = exists().where(Case.post_id == Post.id, Case.state.in_(LIVE_CASE_STATES))
+    yield (
+        "posts that wait without a case",
+        select(Post.id).where(Post.state.in_((PostState.HELD, PostState.CHANGES_REQUESTED)), not_(waits)),
+    )
+    yield (
+        "edits that wait without a case",
+        select(Revision.post_id)
+        .join(Post, Post.id == Revision.post_id)
+        .where(
+            Post.state.in_((PostState.PUBLISHED, PostState.SHIELDED)),
+            Revision.state.in_((RevisionState.HELD, RevisionState.CHANGES_REQUESTED)),
+            not_(waits),
+        ),
+    )
+    # The newest decision about the post put it where it stands, and told its author why.
+    newest = (
+        select(func.max(Decision.id))
+        .join(Case, Case.id == Decision.case_id)
+        .where(Case.post_id == Post.id)
+        .correlate(Post)
+        .scalar_subquery()
+    )
+    with_reasons = exists().where(
+        Decision.id == newest, Decision.state_after == Post.state, Statement.decision_id == Decision.id
+    )
+    by_undo = exists().where(Decision.id == newest, Decision.state_after == Post.state, Decision.undoes_id.is_not(None))
+    yield (
+        "restricted posts without decision and statement",
+        select(Post.id).where(Post.state.in_(RESTRICTED), not_(with_reasons), not_(by_undo)),
+    )
+
+
+def _decisions() -> Iterator[tuple[str, Select[Any]]]:
+    yield (
+        "decisions about a text of another post",
+        select(Decision.id)
+        .join(Case, Case.id == Decision.case_id)
+        .join(Revision, Revision.id == Decision.revision_id)
+        .where(Revision.post_id != Case.post_id),
+    )
+    yield (
+        "decisions by the author of the post",
+        select(Decision.id).join(Case, Case.id == Decision.case_id).where(Decision.moderator_id == Case.author_id),
+    )
+    undone = aliased(Decision)
+    yield (
+        "decisions that take back one of another case, or a later one",
+        select(Decision.id)
+        .join(undone, undone.id == Decision.undoes_id)
+        .where(or_(undone.case_id != Decision.case_id, undone.round >= Decision.round)),
+    )
+    yield (
+        "statements to somebody who did not write the post",
+        select(Statement.id)
+        .join(Decision, Decision.id == Statement.decision_id)
+        .join(Case, Case.id == Decision.case_id)
+        .where(Statement.member_id != Case.author_id),
+    )
+
+
+def _reports() -> Iterator[tuple[str, Select[Any]]]:
+    yield (
+        "open reports without a live case",
+        select(Report.id)
+        .join(Case, Case.id == Report.case_id)
+        .where(Report.status == ReportStatus.OPEN, Case.state.not_in(LIVE_CASE_STATES)),
+    )
+    yield (
+        "reports about another post than their case",
+        select(Report.id).join(Case, Case.id == Report.case_id).where(Report.post_id != Case.post_id),
+    )
+    yield (
+        "findings about a text of another post than their case",
+        select(Finding.id)
+        .join(Case, Case.id == Finding.case_id)
+        .join(Revision, Revision.id == Finding.revision_id)
+        .where(Revision.post_id != Case.post_id),
+    )

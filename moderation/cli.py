@@ -1,0 +1,101 @@
+"""Commands of moderation: triage of texts from standard input, and the proof of the audit chain."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from core import audit
+from core.db import db, utc_now
+from core.web import settings
+from moderation import screen, triage
+from moderation.signals import rulebook
+from moderation.signals.contract import Draft
+
+moderation = AppGroup("moderation", help="Triage of texts, and the audit chain.")
+groups = (moderation,)
+
+# Who is not said to be new is taken for an established member, so that a text is judged by itself.
+ESTABLISHED = 1_000
+
+
+@moderation.command("triage")
+def triage_texts() -> None:
+    """JSONL {"id","text"[,"title","author_posts"]} on standard input → JSONL with state, priority, signals, guidance.
+
+    Reads the rules and help lines; writes nothing.
+    """
+    session, now = db.session(), utc_now()
+    flags = screen.red_flag_rules(session, None, every=True)
+    country = settings().country
+    for number, sent in _lines():
+        draft = _draft(number, sent, flags, country)
+        found = triage.run(draft)
+        notes = screen.guidance(session, found.advice, country=country, now=now)
+        answer = {
+            "id": sent.get("id"),
+            "state": found.state.value,
+            "priority": found.priority.value if found.priority else None,
+            "signals": [
+                {
+                    "kind": finding.kind,
+                    "score": finding.score,
+                    "holds": finding.holds,
+                    "start": finding.start,
+                    "end": finding.end,
+                    "explanation": finding.explanation,
+                }
+                for finding in found.findings
+            ],
+            "guidance": [asdict(note) for note in notes],
+        }
+        click.echo(json.dumps(answer, ensure_ascii=False))
+
+
+def _lines() -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(click.get_text_stream("stdin", encoding="utf-8"), start=1):
+        if not line.strip():
+            continue
+        try:
+            sent = json.loads(line)
+        except ValueError as error:
+            raise click.ClickException(f"line {number} is no JSON: {error}") from error
+        if not isinstance(sent, dict) or not isinstance(sent.get("text"), str):
+            raise click.ClickException(f'line {number} must be an object with a "text"')
+        yield number, sent
+
+
+def _draft(number: int, sent: dict[str, Any], flags: tuple[Any, ...], country: str) -> Draft:
+    title, posts = sent.get("title"), sent.get("author_posts", ESTABLISHED)
+    if title is not None and not isinstance(title, str):
+        raise click.ClickException(f'line {number}: "title" must be a text')
+    if not isinstance(posts, int) or isinstance(posts, bool) or posts < 0:
+        raise click.ClickException(f'line {number}: "author_posts" must be a whole number')
+    return Draft(
+        body=sent["text"],
+        title=title,
+        rules=rulebook.shipped(),
+        author_posts=posts,
+        country=country,
+        red_flags=flags,
+    )
+
+
+@moderation.command("verify-log")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
+def verify_log(as_json: bool) -> None:
+    """Walk the audit chain; exit 1 and the first broken entry if any."""
+    count, broken = audit.verify(db.session())
+    if as_json:
+        found = {"entry": broken.entry_id, "why": broken.why} if broken else None
+        click.echo(json.dumps({"entries": count, "ok": broken is None, "broken": found}))
+    elif broken:
+        click.echo(f"Entry {broken.entry_id} is broken: {broken.why}.")
+    else:
+        click.echo(f"{count} entries, the chain is whole.")
+    if broken:
+        sys.exit(1)
