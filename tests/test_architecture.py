@@ -15,7 +15,7 @@ ROOMS = ("core", "auth", "content", "forum", "moderation", "wsgi")
 
 DOOR_FILES = {"forms.py", "views.py", "api.py", "cli.py", "doors.py"}
 # The doors that only one room has.
-OWN_DOORS = {"auth/flows.py", "auth/mailer.py", "core/web.py", "core/serve.py"}
+OWN_DOORS = {"auth/flows.py", "auth/mailer.py", "core/web.py", "core/serve.py", "moderation/webhooks.py"}
 WEB = ("flask", "flask_", "werkzeug", "wtforms", "marshmallow", "webargs", "click")
 # The glue to SQLAlchemy, and the account library's own table mixins.
 WEB_ALLOWED = {"core/db.py": ("flask_sqlalchemy",), "auth/models.py": ("flask_security",)}
@@ -59,7 +59,8 @@ def room_of(path: str) -> str | None:
 def layer_of(path: str) -> str:
     """models, rules or doors."""
     parts = path.split("/")
-    if path == "wsgi.py" or path in OWN_DOORS or parts[-1] in DOOR_FILES or "views" in parts[1:-1]:
+    is_view = "views" in parts[1:-1] or parts[-1].startswith("views_")
+    if path == "wsgi.py" or path in OWN_DOORS or parts[-1] in DOOR_FILES or is_view:
         return "doors"
     return "models" if parts[-1] == "models.py" else "rules"
 

@@ -1,0 +1,92 @@
+"""What people type into the pages of moderation, read and not judged: the rules refuse, and the text comes back."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+
+from werkzeug.datastructures import MultiDict
+
+from core.errors import AppError
+from core.vocabulary import CaseState, Priority
+
+Form = MultiDict[str, str]
+Choice = TypeVar("Choice", bound=StrEnum)
+
+# Where a decision leads: to the next case, or back to the queue.
+NEXT = "next"
+
+
+@dataclass(frozen=True)
+class DecisionForm:
+    """A decision as it was sent. `version` is None where it is missing or no number."""
+
+    version: int | None = None
+    verdict: str = ""
+    rule: str = ""
+    reason: str = ""
+    then: str = ""
+    # Field name -> what is wrong with it; "" for the form as a whole.
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReportForm:
+    rule: str = ""
+    note: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class QueueFilter:
+    """The part of the queue that is shown. `state` None: whatever waits for a person."""
+
+    state: CaseState | None = None
+    board: str | None = None
+    kind: str | None = None
+    priority: Priority | None = None
+    after: str | None = None
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self.board or self.kind or self.priority)
+
+
+def read_decision(form: Form, error: AppError | None = None) -> DecisionForm:
+    return DecisionForm(
+        version=_number(form.get("version", "")),
+        verdict=form.get("verdict", ""),
+        rule=form.get("rule", ""),
+        reason=form.get("reason", ""),
+        then=form.get("then", ""),
+        errors=by_field(error),
+    )
+
+
+def read_report(form: Form, error: AppError | None = None) -> ReportForm:
+    return ReportForm(rule=form.get("rule", ""), note=form.get("note", ""), errors=by_field(error))
+
+
+def read_filter(args: Form) -> QueueFilter:
+    """Unknown values count as none: an old bookmark still opens the queue."""
+    return QueueFilter(
+        state=_choice(CaseState, args.get("state", "")),
+        board=args.get("board", "")[:120] or None,
+        kind=args.get("kind", "")[:32] or None,
+        priority=_choice(Priority, args.get("priority", "")),
+        after=args.get("after") or None,
+    )
+
+
+def by_field(error: AppError | None) -> dict[str, str]:
+    """What a rule refused, for the fields of the form that comes back."""
+    if error is None:
+        return {}
+    return dict(error.errors) or {"": error.detail}
+
+
+def _choice(kind: type[Choice], sent: str) -> Choice | None:
+    return kind(sent) if sent in [one.value for one in kind] else None
+
+
+def _number(sent: str) -> int | None:
+    return int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 10 else None

@@ -1,0 +1,136 @@
+"""One case on one screen: read it, take it, decide it, take the decision back."""
+
+from flask import Blueprint, flash, request
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from auth.doors import current_actor, needs
+from core.db import db, unit_of_work, utc_now
+from core.errors import Conflict, Invalid
+from core.vocabulary import Action, Verdict
+from core.web import settings
+from forum import differences
+from moderation import cases, decisions, forms, listings, queries, reading
+from moderation.doors import Answer, go, page
+
+blueprint = Blueprint("cases", __name__)
+
+
+@blueprint.get("/moderation/cases/<int:case_id>")
+@needs(Action.READ_CASE)
+def show(case_id: int) -> Answer:
+    return case_page(case_id)
+
+
+@blueprint.post("/moderation/cases/<int:case_id>/claim")
+@needs(Action.CLAIM_CASE)
+def claim(case_id: int) -> Answer:
+    try:
+        with unit_of_work() as session:
+            cases.claim(session, case_id, by=current_actor(), now=utc_now())
+    except Conflict as error:
+        return case_page(case_id, conflict=error)
+    return go(f"/moderation/cases/{case_id}")
+
+
+@blueprint.post("/moderation/cases/<int:case_id>/release")
+@needs(Action.CLAIM_CASE)
+def release(case_id: int) -> Answer:
+    try:
+        with unit_of_work() as session:
+            cases.release(session, case_id, by=current_actor(), now=utc_now())
+    except Conflict as error:
+        return case_page(case_id, conflict=error)
+    flash(_("You gave the case back. Somebody else can take it now."), "success")
+    return go("/moderation/")
+
+
+@blueprint.post("/moderation/cases/<int:case_id>/decide")
+@needs(Action.DECIDE_CASE)
+def decide(case_id: int) -> Answer:
+    form, actor, now = forms.read_decision(request.form), current_actor(), utc_now()
+    following = None
+    try:
+        with unit_of_work() as session:
+            decided = decisions.decide(
+                session,
+                case_id,
+                by=actor,
+                version=form.version,
+                verdict=form.verdict,
+                rule=form.rule,
+                reason=form.reason,
+                settings=settings(),
+                now=now,
+            )
+            if form.then == forms.NEXT:
+                following = cases.claim_next(session, by=actor, now=now)
+    except Invalid as error:
+        return case_page(case_id, form=forms.read_decision(request.form, error))
+    except Conflict as error:
+        return case_page(case_id, form=form, conflict=error)
+    flash(_done(case_id, decided.decision.verdict), "success")
+    if form.then == forms.NEXT and following is None:
+        flash(_("Nothing else waits for you."), "info")
+    return go(f"/moderation/cases/{following.id}" if following else "/moderation/")
+
+
+@blueprint.post("/moderation/decisions/<int:decision_id>/undo")
+@needs(Action.UNDO_DECISION)
+def undo(decision_id: int) -> Answer:
+    form, now = forms.read_decision(request.form), utc_now()
+    case_id = listings.case_of_decision(db.session(), decision_id)
+    try:
+        with unit_of_work() as session:
+            decisions.undo(session, decision_id, by=current_actor(), reason=form.reason, settings=settings(), now=now)
+    except Invalid as error:
+        return case_page(case_id, undo=forms.read_decision(request.form, error), undo_id=decision_id)
+    except Conflict as error:
+        return case_page(case_id, undo=form, undo_id=decision_id, conflict=error)
+    flash(_("The decision is taken back. Everything is as it was before, and its author was told."), "success")
+    return go(f"/moderation/cases/{case_id}")
+
+
+def case_page(
+    case_id: int,
+    *,
+    form: forms.DecisionForm | None = None,
+    undo: forms.DecisionForm | None = None,
+    undo_id: int | None = None,
+    conflict: Conflict | None = None,
+) -> Answer:
+    """The case as it stands now. What was typed stands in its form again, or, where there is none now, to be copied."""
+    session, actor, now = db.session(), current_actor(), utc_now()
+    case = queries.case_page(session, case_id, actor, settings=settings(), now=now)
+    found = reading.grouped(case.findings)
+    wrong = form or undo
+    status = 409 if conflict else 422 if wrong and wrong.errors else 200
+    return page(
+        "case",
+        status,
+        case=case,
+        found=found,
+        title=reading.marked(case.title_segments, found),
+        body=reading.marked(case.body_segments, found),
+        changed=differences.words(case.live_text, case.text) if case.live_text is not None else (),
+        around=listings.around(session, case.row.post_id),
+        form=form or forms.DecisionForm(),
+        undo=undo or forms.DecisionForm(),
+        undo_id=undo_id,
+        conflict=conflict,
+    )
+
+
+def _done(case_id: int, verdict: Verdict) -> Markup:
+    """What was done, with the way to the place where it can be taken back."""
+    words = {
+        Verdict.APPROVE: _("Approved. Readers can see it now."),
+        Verdict.REJECT: _("Not published. The author gets your reason."),
+        Verdict.REQUEST_CHANGES: _("The author gets your reason and is asked to change the text."),
+        Verdict.HIDE: _("Hidden. The author gets your reason."),
+        Verdict.REMOVE: _("Removed. The author gets your reason."),
+        Verdict.RESTORE: _("Shown again."),
+        Verdict.DISMISS: _("Left as it is."),
+    }
+    link = Markup('<a href="/moderation/cases/{}#history">{}</a>').format(case_id, _("Undo"))
+    return Markup("{} {}").format(words[verdict], link)
