@@ -31,7 +31,7 @@ from auth.models import Member, RoleGrant
 from core.config import Settings
 from core.db import db, utc_now
 from core.errors import NotFound, TooMany
-from core.web import limiter
+from core.web import limiter, settings
 
 CONFIRM_WITHIN = timedelta(days=7)
 RESET_WITHIN = timedelta(hours=2)
@@ -60,25 +60,25 @@ class OneTimeTotp(Totp):
         user.tf_last_counter = tmatch.counter
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, given: Settings) -> None:
     """Set up Flask-Security for one app. Keys are derived from SECRET_KEY; changing it voids second factors."""
     cheap = {"argon2__memory_cost": 64, "argon2__time_cost": 1, "argon2__parallelism": 1}
     app.config.update(
         PERMANENT_SESSION_LIFETIME=members.SESSION_KEEP,
-        SECURITY_PASSWORD_SALT=_derived(settings, "password-salt").decode(),
+        SECURITY_PASSWORD_SALT=_derived(given, "password-salt").decode(),
         SECURITY_PASSWORD_HASH="argon2",
         SECURITY_PASSWORD_SCHEMES=["argon2"],
         SECURITY_DEPRECATED_PASSWORD_SCHEMES=[],
         # The defaults of argon2-cffi are right for a server and a burden for a test run.
-        SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS=cheap if settings.testing else {},
+        SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS=cheap if given.testing else {},
         SECURITY_DATETIME_FACTORY=utc_now,
         SECURITY_TWO_FACTOR=True,
         SECURITY_TWO_FACTOR_ENABLED_METHODS=["authenticator"],
-        SECURITY_TOTP_SECRETS={"1": _derived(settings, "totp").decode()},
+        SECURITY_TOTP_SECRETS={"1": _derived(given, "totp").decode()},
         SECURITY_TOTP_ISSUER="Boardwell",
         SECURITY_MULTI_FACTOR_RECOVERY_CODES=True,
         SECURITY_MULTI_FACTOR_RECOVERY_CODES_N=RECOVERY_CODES,
-        SECURITY_MULTI_FACTOR_RECOVERY_CODES_KEYS=[_derived(settings, "recovery-codes")],
+        SECURITY_MULTI_FACTOR_RECOVERY_CODES_KEYS=[_derived(given, "recovery-codes")],
         SECURITY_CONFIRM_EMAIL_WITHIN=CONFIRM_WITHIN,
         SECURITY_RESET_PASSWORD_WITHIN=RESET_WITHIN,
         SECURITY_CHANGE_EMAIL_WITHIN=CHANGE_EMAIL_WITHIN,
@@ -95,9 +95,9 @@ def init_app(app: Flask, settings: Settings) -> None:
     security.principal.identity_loaders.clear()
 
 
-def _derived(settings: Settings, use: str) -> bytes:
+def _derived(given: Settings, use: str) -> bytes:
     """A key for one use; 32 bytes in the form that Fernet wants."""
-    return base64.urlsafe_b64encode(hashlib.sha256(f"{use}:{settings.secret_key}".encode()).digest())
+    return base64.urlsafe_b64encode(hashlib.sha256(f"{use}:{given.secret_key}".encode()).digest())
 
 
 def _load_signed_in(uniquifier: str) -> Member | None:
@@ -286,16 +286,16 @@ MAILS_TO_ONE = parse("4 per hour")
 
 def throttle(limit: Any, *who: str) -> None:
     """Raises TooMany, with when to try again, once the limit is used up. Does not count."""
-    if limiter.enabled and not limiter.limiter.test(limit, *who):
+    if settings().limits and not limiter.limiter.test(limit, *who):
         seconds = max(1, int(limiter.limiter.get_window_stats(limit, *who).reset_time - time.time()) + 1)
         raise TooMany("too-many-tries", "Too many tries.", retry_after=seconds)
 
 
 def count(limit: Any, *who: str) -> None:
-    if limiter.enabled:
+    if settings().limits:
         limiter.limiter.hit(limit, *who)
 
 
 def forgive(limit: Any, *who: str) -> None:
-    if limiter.enabled:
+    if settings().limits:
         limiter.limiter.clear(limit, *who)
