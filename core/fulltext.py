@@ -90,7 +90,8 @@ def match(
     found = words(query)
     if not found:
         return []
-    clauses, values = [], {"limit": limit, "offset": offset}
+    clauses: list[str] = []
+    values: dict[str, int | str] = {"limit": limit, "offset": offset}
     for i, kind in enumerate(kinds):
         values[f"kind{i}"] = kind
     if kinds:

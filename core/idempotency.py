@@ -30,9 +30,7 @@ class IdempotentAnswer(Base):
 
 def find(session: Session, key_hash: str) -> IdempotentAnswer | None:
     return session.execute(
-        select(IdempotentAnswer)
-        .where(IdempotentAnswer.key_hash == key_hash)
-        .execution_options(populate_existing=True)
+        select(IdempotentAnswer).where(IdempotentAnswer.key_hash == key_hash).execution_options(populate_existing=True)
     ).scalar_one_or_none()
 
 

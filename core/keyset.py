@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Select, and_, or_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core.errors import Invalid
 
@@ -32,14 +32,14 @@ class Page(Generic[T]):
 class Key:
     """One sort column; the last key of a list must be unique (`id`). None values are not allowed in a key column."""
 
-    column: ColumnElement[Any]
+    column: ColumnElement[Any] | InstrumentedAttribute[Any]
     name: str
     descending: bool = False
 
 
 def page(
-    session: Session, stmt: Select[Any], keys: Sequence[Key], *, after: str | None, limit: int
-) -> Page[Row[Any]]:
+    session: Session, stmt: Select[*tuple[Any, ...]], keys: Sequence[Key], *, after: str | None, limit: int
+) -> Page[Row[*tuple[Any, ...]]]:
     """Rows of `stmt` ordered by `keys`. Each key's `name` must be a column label of the statement.
 
     Raises Invalid("bad-cursor") or Invalid("bad-limit").

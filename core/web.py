@@ -2,18 +2,18 @@
 
 import hashlib
 import io
-import json
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO, cast
 from urllib.parse import urlencode
 
 import structlog
 from flask import (
     Blueprint,
     Flask,
-    Response,
     current_app,
     g,
     jsonify,
@@ -35,6 +35,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.wrappers import Response
 
 from core import idempotency, parked
 from core.config import Settings
@@ -355,8 +356,8 @@ def _finish(answer: Response) -> Response:
         answer.headers.setdefault(name, value)
     if settings().base_url.startswith("https:"):
         answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    if request.endpoint == "static":
-        exact = request.args.get("v") == _static_version(request.view_args["filename"])
+    if request.endpoint == "static" and answer.status_code in (200, 206, 304):
+        exact = request.args.get("v") == _static_version((request.view_args or {})["filename"])
         answer.headers["Cache-Control"] = "public, max-age=31536000, immutable" if exact else "public, max-age=300"
     elif "Cache-Control" not in answer.headers:
         answer.headers["Cache-Control"] = "private, no-cache"
@@ -399,8 +400,8 @@ def _static_version(filename: str) -> str:
     known = current_app.extensions["boardwell.static"]
     if filename not in known:
         try:
-            with current_app.open_resource(f"static/{filename}") as file:
-                known[filename] = hashlib.sha256(file.read()).hexdigest()[:12]
+            content = (Path(current_app.static_folder or "") / filename).read_bytes()
+            known[filename] = hashlib.sha256(content).hexdigest()[:12]
         except OSError:
             return ""
     return known[filename]
@@ -508,7 +509,7 @@ def _type_name(document: dict[str, Any], field: dict[str, Any]) -> str:
 
 
 for _view in (healthz, readyz, metrics, api_docs):
-    _view.boardwell_access = "public"  # type: ignore[attr-defined]
+    setattr(_view, "boardwell_access", "public")  # noqa: B010 (functions take marks)
 
 
 # --- Setting up --------------------------------------------------------------------------------------------------
@@ -523,7 +524,7 @@ def _configure_log(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
-        logger_factory=structlog.PrintLoggerFactory(file=_Stderr()),
+        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, _Stderr())),
         cache_logger_on_first_use=False,
     )
 
@@ -532,13 +533,9 @@ class _Stderr:
     """The standard error of the moment, so that a test that captures it gets the lines."""
 
     def write(self, line: str) -> None:
-        import sys
-
         sys.stderr.write(line)
 
     def flush(self) -> None:
-        import sys
-
         sys.stderr.flush()
 
 
@@ -595,11 +592,6 @@ def init_app(app: Flask, given: Settings) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(blueprint)
     app.wsgi_app = WholeBody(app.wsgi_app)  # type: ignore[method-assign]
-
-
-def openapi_document() -> dict[str, Any]:
-    """The OpenAPI description as it is served."""
-    return json.loads(current_app.view_functions["api-docs.openapi_json"]().get_data())
 
 
 def local_url(path: str) -> str:
