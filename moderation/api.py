@@ -10,6 +10,7 @@ from core.db import db, unit_of_work, utc_now
 from core.errors import AppError, Conflict, Invalid
 from core.vocabulary import Action, CaseState, PostKind, PostState, Priority, ReportStatus, ThreadKind, Verdict
 from core.web import ApiBlueprint, PageArgs, settings
+from forum.api import Held
 from moderation import cases, decisions, queries, reports
 
 blueprint = ApiBlueprint("moderation-api", __name__, description="Reports, statements of reasons, and the queue")
@@ -210,17 +211,6 @@ class ReportSchema(Schema):
     answer_by = fields.AwareDateTime(allow_none=True)
 
 
-class HeldReasonSchema(Schema):
-    kind = fields.String()
-    explanation = fields.String()
-
-
-class WaitSchema(Schema):
-    reasons = fields.List(fields.Nested(HeldReasonSchema))
-    position = fields.Integer(allow_none=True)
-    expected_wait_minutes = fields.Integer(allow_none=True)
-
-
 class HeldPostSchema(Schema):
     post_id = fields.Integer()
     thread_id = fields.Integer()
@@ -231,7 +221,7 @@ class HeldPostSchema(Schema):
     is_edit = fields.Boolean()
     version = fields.Integer()
     waiting_since = fields.AwareDateTime()
-    held = fields.Nested(WaitSchema)
+    held = fields.Nested(Held)
 
 
 class HeldList(Schema):
