@@ -207,7 +207,10 @@ class ThreadPage:
     # Whether the thread takes any (who may write is another question: a visitor writes first and signs in after).
     takes_answers: bool
     takes_comments: bool
+    # The first post that this member has not seen, where they have been here before, and up to where they have read.
+    first_unread_id: int | None
     first_unread_position: int | None
+    read_to: int | None
     # Whether the door should call `reading.see(session, actor, thread.id, seen_to, now=…)`.
     mark_is_due: bool
     seen_to: int
@@ -215,6 +218,10 @@ class ThreadPage:
     @property
     def first_unread_page(self) -> int | None:
         return None if self.first_unread_position is None else page_of(self.first_unread_position)
+
+    def is_new(self, post: PostView) -> bool:
+        """Whether this member, who has been here before, has not seen this post of somebody else."""
+        return self.read_to is not None and post.position > self.read_to and not post.is_mine
 
     @property
     def words(self) -> str:
@@ -559,7 +566,7 @@ def thread_page(
     opening = session.execute(_posts().where(Post.thread_id == thread_id, Post.position == 0)).one()
     views = _views(session, frame, [opening, *rows, *top])
     seen_to = rows[-1].position if rows else 0
-    unread, due = _reading(session, frame, here, seen_to, last)
+    read_to, unread, due = _reading(session, frame, here, seen_to, last)
     takes = frame.thread.state in SHOWN and not frame.thread.is_locked and frame.board.mode != "closed"
     return ThreadPage(
         thread=_thread_view(frame, views[0]),
@@ -573,7 +580,9 @@ def thread_page(
         next=cursor,
         takes_answers=takes and frame.thread.kind is ThreadKind.QUESTION,
         takes_comments=takes,
-        first_unread_position=unread,
+        first_unread_id=unread.id if unread else None,
+        first_unread_position=unread.position if unread else None,
+        read_to=read_to,
         mark_is_due=due,
         seen_to=seen_to,
     )
@@ -807,16 +816,16 @@ def _guidance(session: Session, post_ids: Sequence[int]) -> dict[int, tuple[Guid
 
 def _reading(
     session: Session, frame: _Frame, here: ColumnElement[bool], seen_to: int, last: int
-) -> tuple[int | None, bool]:
-    """The first position that this member has not seen, and whether this visit is worth noting."""
+) -> tuple[int | None, Row[Any] | None, bool]:
+    """Up to where this member had read, the first post that they have not seen, and whether to note this visit."""
     actor = frame.actor
     if not actor.is_signed_in:
-        return None, False
+        return None, None, False
     mark = reading.mark(session, actor, frame.thread.id)
     if mark is None:
-        return None, True
+        return None, None, True
     unread = None
     if mark.position < last:
-        stmt = select(Post.position).where(here, Post.position > mark.position, Post.author_id != actor.id)
-        unread = session.execute(stmt.order_by(Post.position).limit(1)).scalar()
-    return unread, mark.position < seen_to or mark.at < frame.thread.last_activity_at
+        stmt = select(Post.id, Post.position).where(here, Post.position > mark.position, Post.author_id != actor.id)
+        unread = session.execute(stmt.order_by(Post.position).limit(1)).one_or_none()
+    return mark.position, unread, mark.position < seen_to or mark.at < frame.thread.last_activity_at
