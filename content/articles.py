@@ -412,7 +412,7 @@ def edit_section(
     `checked_on` is set when the editor compared the text with its sources anew. Raises Conflict when somebody else
     was faster, Invalid for empty or over-long text.
     """
-    heading, markdown = _check_heading(heading), _check_markdown(markdown)
+    heading, markdown = check_text(heading, markdown)
     found = editable(session, section_id)
     article = session.get_one(Article, found.article_id)
     if article.version != version:
@@ -464,6 +464,19 @@ def stored_draft(session: Session, article: Article, *, slug: str) -> ArticleDra
         for r in rows
     )
     return ArticleDraft(**values, slug=slug, article_id=article.id, sections=parts)
+
+
+def check_text(heading: str, markdown: str) -> tuple[str, str]:
+    """Heading and text of a section as they may be stored. Raises Invalid naming every field that cannot."""
+    errors: list[tuple[str, str]] = []
+    for check, value in ((_check_heading, heading), (_check_markdown, markdown)):
+        try:
+            check(value)
+        except Invalid as error:
+            errors += error.errors
+    if errors:
+        raise Invalid("invalid-field", errors[0][1], errors=errors)
+    return _check_heading(heading), _check_markdown(markdown)
 
 
 def _check_heading(heading: str) -> str:

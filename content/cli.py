@@ -9,7 +9,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from content.importers import markdown, medquad
+from content.importers import markdown, medquad, tables
 from content.importers.report import Report
 from core.db import unit_of_work, utc_now
 
@@ -54,6 +54,14 @@ def import_(format_: str, path: Path, check: bool, retire_missing: bool, as_json
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
     if report.refused and not report.is_change and not report.unchanged:
         sys.exit(1)  # nothing at all could be taken
+
+
+def load_starter(*, demo_wanted: bool = False) -> list[str]:
+    """Load what ships with the product into a new site; safe to repeat. Gives lines to print: only what went wrong."""
+    report = Report()
+    with unit_of_work() as session:
+        markdown.load(session, tables.STARTER, report, now=utc_now())
+    return [f"Starter content: {row['file']}: {row['why']}" for row in report.refused]
 
 
 class _Progress:

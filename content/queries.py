@@ -11,12 +11,14 @@ from typing import Any
 from sqlalchemy import Boolean, Select, case, column, false, func, select, table
 from sqlalchemy.orm import Session, aliased
 
+from auth.models import Member
 from content import sections
 from content.articles import EMERGENCY
 from content.conditions import by_slug, names_like
 from content.models import (
     Alias,
     Article,
+    ArticleVersion,
     Category,
     Condition,
     ConditionCode,
@@ -646,6 +648,28 @@ def fill(text: str, emergency: str) -> str:
 
 def fill_html(html: str, emergency: str) -> str:
     return html.replace(EMERGENCY, escape(emergency))
+
+
+@dataclass(frozen=True)
+class VersionView:
+    """One version of an article: who made it, when, and why. `editor` is None for an import."""
+
+    version: int
+    at: datetime
+    note: str
+    editor: str | None
+
+
+def versions(session: Session, article_id: int, *, limit: int = 50) -> tuple[VersionView, ...]:
+    """The newest versions of an article. One query."""
+    rows = session.execute(
+        select(ArticleVersion.version, ArticleVersion.at, ArticleVersion.note, Member.handle)
+        .outerjoin(Member, Member.id == ArticleVersion.editor_id)
+        .where(ArticleVersion.article_id == article_id)
+        .order_by(ArticleVersion.version.desc())
+        .limit(limit)
+    )
+    return tuple(VersionView(r.version, r.at, r.note, r.handle) for r in rows)
 
 
 # --- Rules, house texts, help lines ------------------------------------------------------------------------------
