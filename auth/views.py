@@ -816,8 +816,9 @@ def send_close() -> Answer:
                 raise Invalid("posts", message, errors=[("posts", message)])
             check_own_password(s, member)
             member_id, handle, to = member.id, member.handle, member.email
+            gate = current_app.extensions.get("boardwell.gate")
             for hook in current_app.extensions.get("boardwell.close_hooks", ()):
-                hook(s, member_id, withdraw=posts == "withdraw", now=utc_now())
+                hook(s, member_id, withdraw=posts == "withdraw", gate=gate, now=utc_now())
             members.close_account(s, member, now=utc_now())
             mailer.put(s, "account_closed", member_id=member_id, to=to, handle=handle, now=utc_now())
             flows.sign_out(s, member_id)
