@@ -9,6 +9,8 @@ from flask import current_app
 from marshmallow import Schema, fields, validate
 
 from auth.doors import current_actor, needs, public
+from content import sidebars
+from content.views import emergency
 from core.db import db, unit_of_work, utc_now
 from core.errors import Invalid, VersionMissing
 from core.vocabulary import Action, PostKind, PostState, ThreadKind
@@ -502,9 +504,11 @@ def _held(status: HeldStatus | None) -> dict[str, Any] | None:
 
 
 def _sidebar(condition_id: int | None, words: str) -> Any:
-    from content import sidebars
-
-    return _plain(sidebars.choose(db.session(), condition_id, text=words))
+    """None beside a board without a condition."""
+    if condition_id is None:
+        return None
+    today = utc_now().date()
+    return _plain(sidebars.choose(db.session(), condition_id, text=words, emergency=emergency(), today=today))
 
 
 def _fields(view: Any) -> dict[str, Any]:

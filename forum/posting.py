@@ -17,7 +17,7 @@ from forum import boards, lifecycle, revisions
 from forum.gate import Gate, GuidanceNote, Submission
 from forum.intake import IntakeInput
 from forum.intake import check as check_intake
-from forum.models import Board, Guidance, IntakeAnswer, Post, Thread
+from forum.models import Board, Guidance, IntakeAnswer, Post, Revision, Thread
 from forum.subjects import ANSWERING, load_post, opening_subject
 
 PROFILE = "post"
@@ -164,7 +164,7 @@ def edit_post(
         raise _stale(post.version)
     old = revisions.waiting(session, post_id) or revisions.newest(session, post_id)
     if post.state in SHOWN and old.state not in revisions.WAITING:
-        old = session.get_one(revisions.Revision, post.live_revision_id)
+        old = session.get_one(Revision, post.live_revision_id)
     texts, errors = check_texts(
         settings, title=title if title is not None else old.title, body=body if body is not None else old.source
     )
@@ -210,7 +210,7 @@ def edit_post(
         settings=settings,
         now=now,
     )
-    held = _place_edit(session, post, revision.id, screening.state, now=now)
+    held = _place_edit(session, post, revision, screening.state, now=now)
     _keep_guidance(session, post.id, screening.guidance, now=now)
     audit.record(
         session,
@@ -228,7 +228,7 @@ def edit_post(
     )
 
 
-def _place_edit(session: Session, post: Post, revision_id: int, screened: PostState, *, now: datetime) -> bool:
+def _place_edit(session: Session, post: Post, revision: Revision, screened: PostState, *, now: datetime) -> bool:
     """Put the edit where the gate wants it; returns whether it waits.
 
     A text that waits keeps waiting for a person even if its newest form would pass: somebody was promised a look.
@@ -239,7 +239,7 @@ def _place_edit(session: Session, post: Post, revision_id: int, screened: PostSt
         return True
     if post.state not in SHOWN or screened is PostState.HELD:
         return True
-    post = revisions.publish(session, revision_id, now=now)
+    revisions.put_live(session, post, revision, now=now)
     if screened is PostState.SHIELDED and post.state is PostState.PUBLISHED:
         lifecycle.move(session, post.id, PostState.SHIELDED, expected_version=post.version, now=now)
     return False

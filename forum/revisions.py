@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from auth.policy import Actor, is_author, moderates, require
+from auth.policy import Actor, Sight, is_author, moderates, require, sight
 from core.errors import NotFound
 from core.markup import Rendered
 from core.text import slugify
@@ -101,7 +101,7 @@ def publish(session: Session, revision_id: int, *, now: datetime) -> Post:
         raise NotFound()
     post = session.get_one(Post, revision.post_id, populate_existing=True)
     replaces = post.live_revision_id not in (None, revision_id)
-    go_live(session, post, revision, now=now)
+    put_live(session, post, revision, now=now)
     if replaces:
         session.execute(
             update(Post)
@@ -109,6 +109,12 @@ def publish(session: Session, revision_id: int, *, now: datetime) -> Post:
             .values(version=Post.version + 1)
             .execution_options(synchronize_session=False)
         )
+    return session.get_one(Post, post.id, populate_existing=True)
+
+
+def put_live(session: Session, post: Post, revision: Revision, *, now: datetime) -> None:
+    """The same for an edit whose writer has raised the post's version already."""
+    go_live(session, post, revision, now=now)
     if post.was_visible or post.state is PostState.PUBLISHED:
         session.execute(
             update(Thread)
@@ -118,7 +124,6 @@ def publish(session: Session, revision_id: int, *, now: datetime) -> Post:
         )
     if post.state is PostState.PUBLISHED:
         reindex(session, post)
-    return session.get_one(Post, post.id, populate_existing=True)
 
 
 def go_live(session: Session, post: Post, revision: Revision, *, now: datetime) -> None:
@@ -215,6 +220,8 @@ def _wait_again(session: Session, post: Post, text_waiting: Revision | None) -> 
 def history(session: Session, post_id: int, actor: Actor) -> list[HistoryEntry]:
     """The texts that this reader may see, oldest first: all for author and moderators, once-public ones for others."""
     loaded = load_post(session, post_id, actor)
+    if sight(actor, loaded.subject) is not Sight.FULL:
+        raise NotFound()
     require(actor, Action.READ_REVISIONS, loaded.subject)
     whole = is_author(actor, loaded.subject) or moderates(actor, loaded.subject)
     stmt = select(Revision).where(Revision.post_id == post_id).order_by(Revision.number)
