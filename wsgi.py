@@ -1,5 +1,6 @@
 """Connects everything. Nothing imports this file but servers and tests."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,21 @@ import auth.api
 import auth.doors
 import auth.flows
 import auth.mailer
+import auth.members
 import auth.views
 import content.api
 import content.cli
+import content.queries
 import content.views
 import core.cli
 import core.web
 import forum.api
 import forum.checks
 import forum.cli
+import forum.closing
 import forum.drafts
 import forum.gate
+import forum.views.admin
 import forum.views.boards
 import forum.views.home
 import forum.views.me
@@ -34,6 +39,7 @@ import moderation.checks
 import moderation.cli
 import moderation.screen
 import moderation.views
+import moderation.webhooks
 from core import db as database
 from core import idempotency, limits, parked
 from core.config import Settings
@@ -57,11 +63,20 @@ COMMANDS = (*core.cli.groups, *content.cli.groups, *forum.cli.groups, *moderatio
 HANDLERS = {
     "mail": auth.mailer.send_mail,
     "notification": auth.mailer.send_notification,
+    "on_call": moderation.webhooks.send_on_call,
 }
 # What the worker does once an hour.
-HOUSEKEEPING = (idempotency.forget_old, limits.forget_old, parked.forget_old, forum.drafts.forget_old)
+HOUSEKEEPING = (
+    idempotency.forget_old,
+    limits.forget_old,
+    parked.forget_old,
+    auth.members.forget_old,
+    forum.drafts.forget_old,
+)
 # What `ops check` asks.
 CHECKS = (forum.checks.checks, moderation.checks.checks)
+# What `ops up` prepares before it serves; each returns lines to print.
+SETUP = (content.cli.load_starter, moderation.cli.load_demo)
 # What every template is given.
 CONTEXT = (auth.doors.context, content.views.context, moderation.views.context)
 GATE = forum.gate.Gate(
@@ -69,6 +84,17 @@ GATE = forum.gate.Gate(
     held_status=moderation.screen.held_status,
     withdrawn=moderation.screen.withdrawn,
 )
+# What rooms to the left ask of rooms to the right, by name.
+ANSWERS = {
+    "boardwell.gate": GATE,
+    "boardwell.handlers": HANDLERS,
+    "boardwell.housekeeping": HOUSEKEEPING,
+    "boardwell.checks": CHECKS,
+    "boardwell.setup": SETUP,
+    "boardwell.page_text": content.queries.page_text,
+    "boardwell.help_lines": content.queries.help_lines,
+    "boardwell.close_hooks": (partial(forum.closing.leave, gate=GATE),),
+}
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -87,16 +113,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     api = core.web.Api(app)
+    app.extensions["boardwell.api"] = api
     for blueprint in API_BLUEPRINTS:
         api.register_blueprint(blueprint, url_prefix=core.web.API_PREFIX)
     for command in COMMANDS:
         app.cli.add_command(command)
     for give in CONTEXT:
         app.context_processor(give)
-    app.extensions["boardwell.gate"] = GATE
-    app.extensions["boardwell.handlers"] = HANDLERS
-    app.extensions["boardwell.housekeeping"] = HOUSEKEEPING
-    app.extensions["boardwell.checks"] = CHECKS
+    app.extensions.update(ANSWERS)
     return app
 
 

@@ -119,7 +119,7 @@ def up() -> None:
     flask_migrate.upgrade()
     lines = []
     for prepare in app.extensions["boardwell.setup"]:
-        lines += prepare(demo=host in LOOPBACK)
+        lines += prepare(demo_wanted=host in LOOPBACK)
     serve(app, host, port, lines)
 
 

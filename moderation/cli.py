@@ -7,12 +7,15 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
+from auth import flows
 from core import audit
-from core.db import db, utc_now
+from core.db import db, unit_of_work, utc_now
 from core.web import settings
-from moderation import screen, triage
+from forum.gate import of as gate_of
+from moderation import demo, screen, triage
 from moderation.signals import rulebook
 from moderation.signals.contract import Draft
 
@@ -99,3 +102,29 @@ def verify_log(as_json: bool) -> None:
         click.echo(f"{count} entries, the chain is whole.")
     if broken:
         sys.exit(1)
+
+
+DEMO_PASSWORD = "look around freely"
+
+
+def load_demo(*, demo_wanted: bool) -> list[str]:
+    """Demo members, threads and a queue for a new site on a loopback address; returns the logins as lines to print.
+
+    On any other address demo accounts are locked: their password is in this file.
+    """
+    with unit_of_work() as session:
+        if not demo_wanted:
+            demo.lock_accounts(session)
+            return []
+        secrets = {handle: flows.new_totp_secret() for handle in demo.staff_handles()}
+        if not demo.exists(session):
+            hashed, now = flows.hash_password(DEMO_PASSWORD), utc_now()
+            demo.make_members(session, password_hash=hashed, totp_secrets=secrets, now=now)
+            demo.make_threads(session, gate=gate_of(current_app), settings=settings(), now=now)
+        demo.unlock_accounts(session)
+        logins = demo.logins(session)
+    lines = [f"Sign in to look around, with the password: {DEMO_PASSWORD}"]
+    for handle, role, secret in logins:
+        code = f", TOTP secret {flows.totp_b32(secret)}" if secret else ""
+        lines.append(f"  {role:<10} {handle}@example.org{code}")
+    return lines

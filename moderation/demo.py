@@ -39,6 +39,18 @@ def unlock_accounts(session: Session) -> None:
     session.execute(update(Member).where(Member.is_demo, Member.closed_at.is_(None)).values(active=True))
 
 
+def logins(session: Session) -> list[tuple[str, str, str | None]]:
+    """(handle, role, TOTP secret as stored) of one member, one newcomer and the staff who can still sign in."""
+    texts = _texts()
+    roles = {texts["members"][0]["handle"]: "member", texts["members"][-1]["handle"]: "newcomer"}
+    roles |= {row["handle"]: row["role"] for row in texts["staff"]}
+    found = session.execute(
+        select(Member.handle, Member.tf_totp_secret).where(Member.handle.in_(roles), Member.is_demo, Member.active)
+    ).all()
+    secrets = {row.handle: row.tf_totp_secret for row in found}
+    return [(handle, role, secrets[handle]) for handle, role in roles.items() if handle in secrets]
+
+
 def make_members(session: Session, *, password_hash: str, totp_secrets: Mapping[str, str], now: datetime) -> None:
     """The cast. `totp_secrets`: one for each handle of the staff."""
     texts = _texts()
