@@ -176,7 +176,8 @@ def decide(
     )
     _apply(session, situation, chosen, after, now=now)
     reports.settle(session, case, decision, now=now)
-    statement = _state_reasons(session, situation, decision, settings=settings, now=now)
+    restriction = statements.restriction_of(chosen, is_edit=_about_edit(situation, decision))
+    statement = _state_reasons(session, situation, decision, restriction, settings=settings, now=now)
     _tell_author(session, situation, decision, statement, now=now)
     _audit(session, decision, by=by, action=f"case.{chosen.value}", now=now)
     return Decided(decision, statement)
@@ -356,14 +357,14 @@ def _apply(session: Session, situation: _Situation, verdict: Verdict, after: Pos
 
 
 def _state_reasons(
-    session: Session, situation: _Situation, decision: Decision, *, settings: Settings, now: datetime
+    session: Session,
+    situation: _Situation,
+    decision: Decision,
+    restriction: str | None,
+    *,
+    settings: Settings,
+    now: datetime,
 ) -> Statement | None:
-    restriction = statements.restriction_of(
-        decision.state_before,
-        decision.state_after,
-        decision.verdict,
-        is_edit=_about_edit(situation, decision),
-    )
     if restriction is None:
         return None
     return statements.write(session, decision, case=situation.case, restriction=restriction, settings=settings, now=now)
@@ -475,7 +476,8 @@ def undo(
     )
     _apply_undo(session, situation, undone, after, now=now)
     reports.reopen(session, undone, now=now)
-    statement = _state_reasons(session, situation, decision, settings=settings, now=now)
+    restriction = statements.restriction_by_undo(undone.verdict, after, is_edit=situation.is_edit)
+    statement = _state_reasons(session, situation, decision, restriction, settings=settings, now=now)
     if undone.verdict is not Verdict.DISMISS:
         _tell_author(session, situation, decision, statement, now=now)
     _audit(session, decision, by=by, action="case.undo", now=now)

@@ -112,10 +112,8 @@ OTHER_ROUTES = (
 )
 
 
-def restriction_of(before: PostState, after: PostState, verdict: Verdict, *, is_edit: bool) -> str | None:
+def restriction_of(verdict: Verdict, *, is_edit: bool) -> str | None:
     """The stable word for what a decision takes from the author; None where it takes nothing."""
-    if verdict is Verdict.RESTORE:
-        return _by_undo(before, after, is_edit=is_edit)
     words = {
         Verdict.REJECT: "edit_rejected" if is_edit else "rejected",
         Verdict.REQUEST_CHANGES: "edit_changes_requested" if is_edit else "changes_requested",
@@ -125,14 +123,13 @@ def restriction_of(before: PostState, after: PostState, verdict: Verdict, *, is_
     return words.get(verdict)
 
 
-def _by_undo(before: PostState, after: PostState, *, is_edit: bool) -> str | None:
-    """An undo restricts where it takes back a publication or a restoration."""
-    if before is not PostState.PUBLISHED:
-        return None
-    if after is PostState.PUBLISHED:
-        return "edit_held_again" if is_edit else None
-    words = {PostState.HELD: "held_again", PostState.HIDDEN: "hidden", PostState.REMOVED: "removed"}
-    return words.get(after)
+def restriction_by_undo(undone: Verdict, after: PostState, *, is_edit: bool) -> str | None:
+    """An undo restricts where it takes back a publication (of a post or an edit) or a restoration."""
+    if undone is Verdict.APPROVE:
+        return "edit_held_again" if is_edit else "held_again"
+    if undone is Verdict.RESTORE:
+        return {PostState.HIDDEN: "hidden", PostState.REMOVED: "removed"}.get(after)
+    return None
 
 
 def write(
