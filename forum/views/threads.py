@@ -148,7 +148,7 @@ def _start(slug: str, kind: ThreadKind, composed: Composed) -> Posted:
             kind=kind,
             title=composed.title,
             body=composed.body,
-            intake_inputs=composed.intake,
+            intake=composed.intake,
             was_misdiagnosed=composed.was_misdiagnosed and kind is ThreadKind.EXPERIENCE,
             gate=the_gate(),
             settings=settings(),
