@@ -1,6 +1,5 @@
 """Connects everything. Nothing imports this file but servers and tests."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +92,7 @@ ANSWERS = {
     "boardwell.setup": SETUP,
     "boardwell.page_text": content.queries.page_text,
     "boardwell.help_lines": content.queries.help_lines,
-    "boardwell.close_hooks": (partial(forum.closing.leave, gate=GATE),),
+    "boardwell.close_hooks": (forum.closing.leave,),
 }
 
 
