@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask_smorest.blueprint import MethodView  # type: ignore[import-untyped]
+from flask_smorest.blueprint import MethodView
 from marshmallow import Schema, fields, validate
 
 from auth.doors import public

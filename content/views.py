@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from flask import Blueprint, Response, g, has_request_context, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 
@@ -71,10 +72,12 @@ def index() -> str:
     """All conditions, A to Z; also by category, or by part of a name."""
     q, letter, category = (request.args.get(name, "").strip() for name in ("q", "letter", "category"))
     session = db.session()
+    narrowed = bool(q or letter or category)
+    # Names that begin with a digit sort first and would make a strange first page.
+    letter = letter if narrowed else "A"
     found = queries.conditions_list(
         session, q=q[:200], letter=letter[:1], category=category[:80], after=request.args.get("after"), limit=PAGE_SIZE
     )
-    narrowed = bool(q or letter or category)
     return render_template(
         "content/index.html",
         found=found,
@@ -90,7 +93,7 @@ def index() -> str:
 
 @blueprint.get("/reference/<slug>/")
 @public
-def reference(slug: str) -> str | Response:
+def reference(slug: str) -> ResponseReturnValue:
     """One condition: teasers with "more", definitions, warning signs, sources."""
     page = queries.reference_page(db.session(), slug, emergency=emergency())
     if page.condition.slug != slug:
@@ -100,7 +103,7 @@ def reference(slug: str) -> str | Response:
 
 @blueprint.get("/reference/<slug>/questions-a-doctor-asks")
 @public
-def questions(slug: str) -> str | Response:
+def questions(slug: str) -> ResponseReturnValue:
     """The questions that a doctor asks, each with why: to print and take along."""
     page = queries.reference_page(db.session(), slug, emergency=emergency(), with_text=True)
     if page.condition.slug != slug:
@@ -113,7 +116,7 @@ def questions(slug: str) -> str | Response:
 
 @blueprint.get("/reference/<slug>/<part>")
 @public
-def section(slug: str, part: str) -> str | Response:
+def section(slug: str, part: str) -> ResponseReturnValue:
     """All sections of one key, ours and then the archived ones, each with its source."""
     key = sections.key_of_path(part)
     if key is None:
@@ -141,7 +144,7 @@ def _section_title(page: queries.SectionPage) -> str:
 
 @blueprint.get("/reference/<slug>/edit")
 @needs(Action.EDIT_REFERENCE)
-def edit(slug: str) -> str | Response:
+def edit(slug: str) -> ResponseReturnValue:
     """The sections of our own article that an editor can change, and what waits for an editor's look."""
     page: ReferencePage = queries.reference_page(db.session(), slug, emergency=articles.EMERGENCY)
     if page.condition.slug != slug:
@@ -197,7 +200,8 @@ def _editor(found: articles.Editable, form: SectionForm, *, preview: str = "", e
 def rules() -> str:
     """The board rules in force, each with its anchor."""
     session, now = db.session(), utc_now()
-    found = queries.rule_texts(session, now)
+    # "none" is what a decision cites when no rule was broken; nobody has to keep it.
+    found = [rule for rule in queries.rule_texts(session, now) if rule.code != "none"]
     try:
         intro = queries.page_text(session, "rules-intro", now).html
     except NotFound:

@@ -444,7 +444,7 @@ def _make_conditions(
     for folded, group in fresh.items():
         first = group[0]
         # GHR writes names in small letters; another text of the same name may know better.
-        name = next((d.title for d in group if d.title[:1].isupper()), first.title)
+        name = next((d.title for d in group if d.title[:1].isupper()), _capitalised(first.title))
         answers = [a for d in group for a in d.answers]
         opening = next((a for a in answers if a.question_type.lower() == "information"), answers[0])
         kinds = {t for d in group for t in d.types}
@@ -477,6 +477,12 @@ def _make_conditions(
     ]
     if links:
         session.execute(insert(condition_category), links)
+
+
+def _capitalised(name: str) -> str:
+    """A name for a list: "alkaptonuria" with a capital, "aHUS" as it is."""
+    first = name.split()[0]
+    return name[0].upper() + name[1:] if first.isalpha() and first.islower() else name
 
 
 def _categories_of(folded: str, group: Sequence[Document]) -> set[str]:
