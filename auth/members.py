@@ -512,16 +512,3 @@ def forget_old(session: Session, *, now: datetime) -> None:
         )
         .execution_options(synchronize_session=False)
     )
-
-
-def matching(session: Session, text: str, *, limit: int = 20) -> list[Member]:
-    """Members whose handle begins so, for the admin's page."""
-    if not text.strip():
-        return []
-    stmt = (
-        select(Member)
-        .where(func.lower(Member.handle).startswith(text.strip().lower(), autoescape=True), Member.closed_at.is_(None))
-        .order_by(Member.handle)
-        .limit(limit)
-    )
-    return list(session.execute(stmt).scalars())

@@ -38,10 +38,8 @@ def trust_rows(session: Session) -> list[TrustRow]:
     """Every role given, with the name of its board or category. Three queries."""
     grants = members.grants(session)
     board_ids = {g.board_id for g in grants if g.board_id is not None}
-    board_names: dict[int, str] = dict(
-        session.execute(select(Board.id, Board.name).where(Board.id.in_(board_ids))).tuples().all()
-    )
-    category_names = dict(session.execute(select(Category.id, Category.name)).tuples().all())
+    board_names = {r.id: r.name for r in session.execute(select(Board.id, Board.name).where(Board.id.in_(board_ids)))}
+    category_names = {r.id: r.name for r in session.execute(select(Category.id, Category.name))}
     return [
         TrustRow(
             id=g.id,

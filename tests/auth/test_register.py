@@ -1,9 +1,5 @@
 """Joining: the form, the confirmation, what is refused, and what nobody may learn from it."""
 
-import re
-from email import message_from_bytes, policy
-from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +11,12 @@ from sqlalchemy.orm import Session
 from auth import members
 from auth.models import Consent, Member
 from core import switches
-from core.cli import deliver_next
 from core.db import Base, utc_now
 from core.errors import Invalid
 from core.outbox import OutboxMessage
 from core.parked import ParkedForm
 from tests.support.cast import PASSWORD, csrf_of, make_member, sign_in
+from tests.support.mailbox import link_in, mails
 
 GOOD = {
     "handle": "ines",
@@ -34,28 +30,6 @@ GOOD = {
 def register(client: FlaskClient, **changes: str) -> Any:
     sent = {k: v for k, v in (GOOD | changes).items() if v is not None}
     return client.post("/register", data={"csrf_token": csrf_of(client, "/register"), **sent})
-
-
-def deliver(app: Flask) -> None:
-    """What the worker does, until nothing is left."""
-    with app.app_context():
-        while deliver_next():
-            pass
-
-
-def mails(app: Flask, to: str) -> list[EmailMessage]:
-    """Every mail to this address, in the order of sending."""
-    deliver(app)
-    folder: Path = app.extensions["boardwell.settings"].instance / "mail"
-    found = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in sorted(folder.glob("*.eml"))]
-    return [m for m in found if isinstance(m, EmailMessage) and m["To"] == to]
-
-
-def link_in(mail: EmailMessage, path: str) -> str:
-    """The path of the first link to `path` in the mail."""
-    found = re.search(rf"https?://[^/\s]+({path}/\S+)", mail.get_content())
-    assert found, mail.get_content()
-    return found[1]
 
 
 def rows(session: Session) -> dict[str, int]:
