@@ -16,6 +16,8 @@ from core.db import Base, UtcDateTime, is_sqlite
 # A query of more words than this is cut: ranking gets no better and the cost grows.
 MAX_WORDS = 24
 SNIPPET_WORDS = 28
+# A reply carries its thread's title; the thread itself comes first where only that title fits.
+POST_WEIGHT = "CASE e.kind WHEN 'post' THEN 0.4 ELSE 1.0 END"
 # Marks around the words found; no indexed text holds them. Templates turn them into <mark>.
 MARK_ON, MARK_OFF = "\x02", "\x03"
 
@@ -120,7 +122,7 @@ def _sqlite(where: str) -> str:
     return f"""
         SELECT e.kind, e.ref_id, e.url, e.title,
                snippet(search_fts, 1, '{MARK_ON}', '{MARK_OFF}', '…', {SNIPPET_WORDS}) AS snippet,
-               e.detail, e.board_id, e.condition_id, -bm25(search_fts, 4.0, 1.0) AS rank
+               e.detail, e.board_id, e.condition_id, -bm25(search_fts, 4.0, 1.0) * {POST_WEIGHT} AS rank
         FROM search_fts JOIN search_entry e ON e.id = search_fts.rowid
         WHERE search_fts MATCH :q{where}
         ORDER BY rank DESC, e.id DESC LIMIT :limit OFFSET :offset"""
@@ -132,7 +134,7 @@ def _postgresql(where: str) -> str:
     return f"""
         SELECT kind, ref_id, url, title, ts_headline('english', body, query, '{options}') AS snippet,
                detail, board_id, condition_id, rank
-        FROM (SELECT e.*, q.query, ts_rank(e.tsv, q.query) AS rank
+        FROM (SELECT e.*, q.query, ts_rank(e.tsv, q.query) * {POST_WEIGHT} AS rank
               FROM search_entry e, websearch_to_tsquery('english', :q) AS q(query)
               WHERE e.tsv @@ q.query{where}
               ORDER BY rank DESC, e.id DESC LIMIT :limit OFFSET :offset) AS best

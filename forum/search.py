@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from content.models import Condition
 from core import fulltext
 from core.errors import Invalid
 from core.keyset import Page, check_limit
@@ -43,6 +44,8 @@ class Result:
     detail: str
     board_slug: str | None
     board_name: str | None
+    # The condition of an article's section, whose heading alone ("Causes") says too little.
+    about: str | None = None
 
     @property
     def plain_snippet(self) -> str:
@@ -80,7 +83,7 @@ def search(
     after: str | None = None,
     limit: int = 20,
 ) -> Page[Result]:
-    """Best matches first; `board` is a slug, `kind` one of KINDS. An empty query finds nothing. Cost: 3 queries."""
+    """Best matches first; `board` is a slug, `kind` one of KINDS. An empty query finds nothing. Cost: 4 queries."""
     check_limit(limit)
     if kind is not None and kind not in KINDS:
         raise Invalid("invalid-field", "Unknown kind.", errors=[("kind", f"one of {', '.join(KINDS)}")])
@@ -97,8 +100,18 @@ def search(
     more = len(hits) > limit and offset + limit < MAX_RESULTS
     hits = hits[:limit]
     names = _board_names(session, {hit.board_id for hit in hits if hit.board_id is not None})
+    conditions = _condition_names(session, {hit.condition_id for hit in hits if hit.kind == ARTICLE})
     results = [
-        Result(h.kind, h.url, h.title, h.snippet, h.detail, *names.get(h.board_id or 0, (None, None))) for h in hits
+        Result(
+            h.kind,
+            h.url,
+            h.title,
+            h.snippet,
+            h.detail,
+            *names.get(h.board_id or 0, (None, None)),
+            about=conditions.get(h.condition_id),
+        )
+        for h in hits
     ]
     return Page(results, _encode(offset + limit) if more else None)
 
@@ -117,6 +130,13 @@ def similar(
 def _board_names(session: Session, ids: set[int]) -> dict[int, tuple[str, str]]:
     stmt = select(Board.id, Board.slug, Board.name).where(Board.id.in_(ids))
     return {row.id: (row.slug, row.name) for row in session.execute(stmt)}
+
+
+def _condition_names(session: Session, ids: set[int | None]) -> dict[int | None, str]:
+    if not ids:
+        return {}
+    rows = session.execute(select(Condition.id, Condition.name).where(Condition.id.in_(ids)))
+    return {row.id: row.name for row in rows}
 
 
 def _encode(offset: int) -> str:

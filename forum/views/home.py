@@ -13,12 +13,15 @@ from forum.views.site import asked, blueprint, here
 @public
 def home() -> str:
     session, actor = db.session(), current_actor()
+    waiting = queries.unanswered(session, actor, limit=4).items
+    shown = {thread.id for thread in waiting}
+    recent = queries.recent_threads(session, actor, limit=8)
     return render_template(
         "forum/home.html",
         boards=listings.popular_boards(session, limit=6).items,
         followed=queries.followed_boards(session, actor, limit=12) if actor.is_signed_in else [],
-        unanswered=queries.unanswered(session, actor, limit=4).items,
-        recent=queries.recent_threads(session, actor, limit=4),
+        unanswered=waiting,
+        recent=[thread for thread in recent if thread.id not in shown][:4],
     )
 
 

@@ -39,6 +39,6 @@ def _found(result: search.Result) -> dict[str, Any]:
         "kind": "post" if result.type == "post" else kind,
         "url": result.url,
         "title": result.title,
-        "board_name": result.board_name,
+        "board_name": result.board_name or result.about,
         "segments": [{"text": text, "mark": is_found} for text, is_found in result.segments],
     }
