@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
 from sqlalchemy import case as when
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from auth.models import Member

@@ -55,7 +55,16 @@ def _composer(post_id: int, form: forms.ReportForm) -> Answer:
         flash(_("You have reported this post already. This is how it stands."), "info")
         return go(f"/reports/{known}")
     rules = [rule for rule in reference.rule_texts(session, utc_now()) if rule.code != "none"]
-    return page("report", 422 if form.errors else 200, loaded=loaded, rules=rules, form=form, most=reports.NOTE_CHARS)
+    author = queries.people(session, [loaded.post.author_id])[loaded.post.author_id]
+    return page(
+        "report",
+        422 if form.errors else 200,
+        loaded=loaded,
+        author=author,
+        rules=rules,
+        form=form,
+        most=reports.NOTE_CHARS,
+    )
 
 
 @blueprint.get("/reports/<reference>")
