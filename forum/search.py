@@ -5,11 +5,13 @@ The index holds only public texts, so nothing here depends on the reader; `reada
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from content import queries as reference
 from content.models import Condition
 from core import fulltext
 from core.errors import Invalid
@@ -31,6 +33,8 @@ KINDS: dict[str, tuple[tuple[str, ...], str | None]] = {
 # Beyond this many results a person writes another query; it also bounds the cost of an offset.
 MAX_RESULTS = 500
 SIMILAR = 5
+# Where an article names the reader's emergency number; marks may stand inside.
+_PLACEHOLDER = re.compile(rf"\{{{fulltext.MARK_ON}?emergency{fulltext.MARK_OFF}?\}}")
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def search(
             h.kind,
             h.url,
             h.title,
-            h.snippet,
+            _PLACEHOLDER.sub(reference.NO_NUMBER, h.snippet),
             h.detail,
             *names.get(h.board_id or 0, (None, None)),
             about=conditions.get(h.condition_id),
