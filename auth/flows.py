@@ -43,6 +43,9 @@ RECOVERY_CODES = 8
 TOTP_WINDOW = 30
 
 
+NOBODY = "boardwell.hash_of_nobody"
+
+
 class Accounts(SQLAlchemyUserDatastore):
     """Flask-Security's way to our rows. The door's unit of work commits, never the library."""
 
@@ -121,9 +124,16 @@ def is_password(member: Member | None, password: str) -> bool:
     """Whether this is the member's password. Takes as long for nobody as for somebody. May renew the stored hash."""
     typed = security().password_util.normalize(password[: members.PASSWORD_CHARS[1]])
     if member is None or member.password is None:
-        security().pwd_context.dummy_verify()
+        security().pwd_context.verify(typed, _hash_of_nobody())
         return False
     return member.verify_and_update_password(typed)
+
+
+def _hash_of_nobody() -> str:
+    """Made once per process; no password fits it."""
+    if NOBODY not in current_app.extensions:
+        current_app.extensions[NOBODY] = fs_hash_password(uuid.uuid4().hex)
+    return current_app.extensions[NOBODY]
 
 
 def set_password(member: Member, password: str) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from auth import flows
 from auth.models import Member, MemberSession
+from core.outbox import OutboxMessage
 from core.vocabulary import Role
 from tests.support.cast import PASSWORD, code_for, csrf_of, make_member, sign_in
 
@@ -340,3 +341,29 @@ def test_with_limits_off_nobody_is_stopped(client: FlaskClient, ann: Member) -> 
         sent = {"csrf_token": token, "email": ann.email, "password": WRONG}
         assert client.post("/login", data=sent).status_code == 422
     assert try_login(client, ann.email, PASSWORD).status_code == 303
+
+
+def test_nobody_is_flooded_with_mail_by_strangers(limited: Flask, ann: Member, session: Session) -> None:
+    session.commit()
+    client = limited.test_client()
+    token = csrf_of(client, "/reset")
+    amount = flows.MAILS_BY_ADDRESS.amount
+    answers = [client.post("/reset", data={"csrf_token": token, "email": ann.email}) for _ in range(amount)]
+    assert {answer.status_code for answer in answers} == {303}
+    assert {answer.get_data() for answer in answers} == {answers[0].get_data()}
+    assert session.execute(select(func.count(OutboxMessage.id))).scalar_one() == flows.MAILS_TO_ONE.amount
+    stopped = client.post("/reset", data={"csrf_token": token, "email": "another@example.org"})
+    assert stopped.status_code == 429
+    assert "Try again in" in stopped.get_data(as_text=True)
+
+
+def test_accounts_are_not_made_by_the_dozen_from_one_place(limited: Flask, session: Session) -> None:
+    client = limited.test_client()
+    form = {"csrf_token": csrf_of(client, "/register"), "password": "brown kettle dances", "birth_year": "1980"}
+    form["consent"] = "y"
+    for number in range(flows.MAILS_BY_ADDRESS.amount):
+        sent = {**form, "handle": f"robot{number}x", "email": f"robot{number}@example.org"}
+        assert client.post("/register", data=sent).status_code == 303
+    answer = client.post("/register", data={**form, "handle": "robotlast", "email": "last@example.org"})
+    assert answer.status_code == 429
+    assert "last@example.org" in answer.get_data(as_text=True)
