@@ -136,19 +136,21 @@ class Directory:
 
 def link_relations(session: Session) -> None:
     """Point relations that only carry a name at the condition of that name, where one exists by now."""
-    waiting = session.execute(select(Relation.id, Relation.related_name).where(Relation.related_id.is_(None))).all()
+    waiting = session.execute(
+        select(Relation.id, Relation.condition_id, Relation.related_name).where(Relation.related_id.is_(None))
+    ).all()
     if not waiting:
         return
     directory = Directory(session)
-    for relation_id, name in waiting:
+    for relation_id, owner_id, name in waiting:
         found = directory.match(fold(name))
-        if found:
-            session.execute(
-                update(Relation)
-                .where(Relation.id == relation_id, Relation.condition_id != found[0])
-                .values(related_id=found[0])
-                .execution_options(synchronize_session=False)
-            )
+        if found is None or found[0] == owner_id:
+            continue
+        for stmt in (
+            update(Relation).where(Relation.id == relation_id).values(related_id=found[0]),
+            update(Condition).where(Condition.id == owner_id).values(version=Condition.version + 1),
+        ):
+            session.execute(stmt.execution_options(synchronize_session=False))
 
 
 # --- One condition becomes another's -----------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import frontmatter
 import yaml
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from content import articles, conditions
@@ -82,6 +82,12 @@ def load(
         if step:
             step(1)
     conditions.link_relations(session)
+    if report.tables["updated"]:
+        # A licence or a category may have changed what any page shows.
+        session.flush()
+        session.execute(
+            update(Condition).values(version=Condition.version + 1).execution_options(synchronize_session=False)
+        )
     if retire_missing:
         _retire_missing(session, seen, report, now=now)
     if report.is_change:

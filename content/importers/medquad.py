@@ -225,9 +225,9 @@ class _Parser(DefusedXMLParser):
 
     def __init__(self) -> None:
         super().__init__(forbid_dtd=False, forbid_entities=True, forbid_external=True)
-        self.parser.StartDoctypeDeclHandler = self._doctype
+        self.parser.StartDoctypeDeclHandler = self._refuse_subset
 
-    def _doctype(self, name: str, system_id: str | None, public_id: str | None, has_subset: bool) -> None:
+    def _refuse_subset(self, name: str, system_id: str | None, public_id: str | None, has_subset: bool) -> None:
         if has_subset:
             raise DTDForbidden(name, system_id, public_id)
 
