@@ -296,6 +296,9 @@ class MyDecision:
     is_undone: bool
 
 
+# A row that this request has written before is read anew, not taken from the session's memory.
+FRESH = {"populate_existing": True}
+
 # --- The queue ---------------------------------------------------------------------------------------------------
 
 _QUEUE_KEYS = (
@@ -427,6 +430,7 @@ def _findings_of(session: Session, case_ids: Sequence[int]) -> dict[int | None, 
         .join(Case, and_(Case.id == Finding.case_id, Case.revision_id == Finding.revision_id))
         .where(Finding.case_id.in_(case_ids))
         .order_by(Finding.case_id, Finding.score.desc(), Finding.id)
+        .execution_options(**FRESH)
     ).scalars()
     found: dict[int | None, list[FindingView]] = defaultdict(list)
     for row in rows:
@@ -495,7 +499,9 @@ def case_page(session: Session, case_id: int, actor: Actor, *, settings: Setting
     case, subject = cases.admit(session, case_id, actor, Action.READ_CASE, now=now)
     found = session.execute(_rows(actor).where(Case.id == case_id)).one()
     row = _case_rows(session, actor, [found], now=now)[0]
-    revision = session.execute(select(Revision).where(Revision.id == case.revision_id)).scalar_one()
+    revision = session.execute(
+        select(Revision).where(Revision.id == case.revision_id).execution_options(**FRESH)
+    ).scalar_one()
     findings = _findings(session, case, contract.join(revision.title, revision.source))
     rules = reference.rule_texts(session, now)
     titles = {rule.code: rule.title for rule in rules}
@@ -565,6 +571,7 @@ def _reports(session: Session, case: Case, titles: Mapping[str, str], text: str)
         .join(Revision, Revision.id == Report.revision_id)
         .where(Report.case_id == case.id)
         .order_by(Report.id)
+        .execution_options(**FRESH)
     ).all()
     known = people(session, {row.Report.reporter_id for row in rows})
     views = []
@@ -618,8 +625,10 @@ def _history(
 def _decisions() -> Select[Any]:
     later = aliased(Decision)
     undone_by = select(later.id).where(later.undoes_id == Decision.id).scalar_subquery()
-    return select(Decision, Statement.reference, undone_by.label("undone_by")).outerjoin(
-        Statement, Statement.decision_id == Decision.id
+    return (
+        select(Decision, Statement.reference, undone_by.label("undone_by"))
+        .outerjoin(Statement, Statement.decision_id == Decision.id)
+        .execution_options(**FRESH)
     )
 
 
@@ -702,6 +711,7 @@ def statement_page(session: Session, reference_word: str) -> StatementPage:
         .join(Case, Case.id == Decision.case_id)
         .join(Post, Post.id == Case.post_id)
         .where(Statement.reference == reference_word)
+        .execution_options(**FRESH)
     ).one_or_none()
     if found is None:
         raise NotFound()
@@ -733,7 +743,10 @@ def statement_page(session: Session, reference_word: str) -> StatementPage:
 def report_page(session: Session, reference_word: str, *, settings: Settings, now: datetime) -> ReportPage:
     """The report of this reference, for whoever holds it. Raises NotFound."""
     found = session.execute(
-        select(Report, Case.due_at).join(Case, Case.id == Report.case_id).where(Report.reference == reference_word)
+        select(Report, Case.due_at)
+        .join(Case, Case.id == Report.case_id)
+        .where(Report.reference == reference_word)
+        .execution_options(**FRESH)
     ).one_or_none()
     if found is None:
         raise NotFound()

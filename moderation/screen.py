@@ -239,10 +239,12 @@ def held_status(session: Session, post_id: int, *, settings: Settings, now: date
     """Why the post (or an edit of it) waits, its place in line, and the expected wait. None when nothing waits."""
     waiting = revisions.waiting(session, post_id)
     case = session.execute(
-        select(Case).where(
+        select(Case)
+        .where(
             Case.post_id == post_id,
             Case.state.in_((CaseState.OPEN, CaseState.CLAIMED, CaseState.AWAITING_AUTHOR)),
         )
+        .execution_options(populate_existing=True)
     ).scalar_one_or_none()
     if waiting is None or case is None:
         return None

@@ -11,7 +11,7 @@ _NOT = re.compile(
     r"(?!\s+(?:sure|only|just|know|care|stop|wait|help|see|stand|cope|take|handle|bear|go|joking|kidding|lying)\b)",
     re.IGNORECASE,
 )
-_CLAUSE_END = re.compile(r"[.!?;:\n]|,\s*(?:but|and|so|then)\b|\b(?:but|because|although|however)\b", re.IGNORECASE)
+_CLAUSE_END = re.compile(r"[.!?;:\n]|,(?!\s*ever\b)|\b(?:but|because|although|however)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?\n]")
 _WORD = re.compile(r"[\w']+")
 
