@@ -1,0 +1,1 @@
+"""Whole chains through the site, as people and programs go through it."""
