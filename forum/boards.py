@@ -93,9 +93,10 @@ def open_board(session: Session, actor: Actor, slug: str, *, now: datetime) -> B
         update(Board)
         .where(Board.id == board.id, Board.opened_at.is_(None))
         .values(opened_at=now, version=Board.version + 1)
+        .returning(Board.id)
         .execution_options(synchronize_session=False)
-    )
-    if opened.rowcount:
+    ).first()
+    if opened is not None:
         audit.record(session, actor_id=actor.id, action="board.open", subject=("board", board.id), now=now)
     return session.get_one(Board, board.id, populate_existing=True)
 
@@ -132,6 +133,6 @@ def unfollow(session: Session, actor: Actor, slug: str) -> bool:
     gone = session.execute(
         delete(BoardFollow)
         .where(BoardFollow.member_id == actor.id, BoardFollow.board_id == place.id)
-        .execution_options(synchronize_session="fetch")
-    )
-    return bool(gone.rowcount)
+        .returning(BoardFollow.board_id)
+    ).first()
+    return gone is not None

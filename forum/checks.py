@@ -1,6 +1,7 @@
 """What must always hold in the forum's tables; `ops check` prints every breach."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
@@ -22,14 +23,14 @@ def checks(session: Session) -> list[str]:
     return [line for title, stmt in _invariants() for line in _breaches(session, title, stmt)]
 
 
-def _breaches(session: Session, title: str, stmt: Select[tuple[int]]) -> Iterator[str]:
+def _breaches(session: Session, title: str, stmt: Select[Any]) -> Iterator[str]:
     ids = list(session.execute(stmt.limit(MOST_NAMED + 1)).scalars())
     if ids:
         named = ", ".join(str(i) for i in ids[:MOST_NAMED]) + (" …" if len(ids) > MOST_NAMED else "")
         yield f"{title}: {named}"
 
 
-def _invariants() -> Iterator[tuple[str, Select[tuple[int]]]]:
+def _invariants() -> Iterator[tuple[str, Select[Any]]]:
     yield from _threads()
     yield from _boards()
     yield from _posts()
@@ -41,7 +42,7 @@ def _count(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
     return select(func.count(Post.id)).where(*conditions).correlate(Thread, Board, Member).scalar_subquery()
 
 
-def _threads() -> Iterator[tuple[str, Select[tuple[int]]]]:
+def _threads() -> Iterator[tuple[str, Select[Any]]]:
     mine = and_(Post.thread_id == Thread.id, Post.state == PostState.PUBLISHED)
     yield (
         "threads whose answer_count is wrong",
@@ -82,7 +83,7 @@ def _threads() -> Iterator[tuple[str, Select[tuple[int]]]]:
     yield "threads whose next_position was given already", select(Thread.id).where(Thread.next_position <= last)
 
 
-def _boards() -> Iterator[tuple[str, Select[tuple[int]]]]:
+def _boards() -> Iterator[tuple[str, Select[Any]]]:
     published = and_(Thread.board_id == Board.id, Thread.state == PostState.PUBLISHED)
     threads = select(func.count(Thread.id)).where(published).correlate(Board).scalar_subquery()
     yield "boards whose thread_count is wrong", select(Board.id).where(Board.thread_count != threads)
@@ -105,7 +106,7 @@ def _boards() -> Iterator[tuple[str, Select[tuple[int]]]]:
     )
 
 
-def _posts() -> Iterator[tuple[str, Select[tuple[int]]]]:
+def _posts() -> Iterator[tuple[str, Select[Any]]]:
     marks = (
         select(func.count()).where(HelpfulMark.post_id == Post.id).select_from(HelpfulMark).correlate(Post)
     ).scalar_subquery()
@@ -131,7 +132,7 @@ def _posts() -> Iterator[tuple[str, Select[tuple[int]]]]:
     )
 
 
-def _texts() -> Iterator[tuple[str, Select[tuple[int]]]]:
+def _texts() -> Iterator[tuple[str, Select[Any]]]:
     live = and_(Revision.id == Post.live_revision_id, Revision.post_id == Post.id)
     right = (
         select(Revision.id)
@@ -165,7 +166,7 @@ def _texts() -> Iterator[tuple[str, Select[tuple[int]]]]:
     yield "threads whose title is not that of their live text", select(Thread.id).where(Thread.state.in_(SHOWN), ~title)
 
 
-def _search() -> Iterator[tuple[str, Select[tuple[int]]]]:
+def _search() -> Iterator[tuple[str, Select[Any]]]:
     public = and_(Thread.state == PostState.PUBLISHED, Post.state == PostState.PUBLISHED)
     kind = case((Post.position == 0, THREAD), else_=POST)
     ref = case((Post.position == 0, Post.thread_id), else_=Post.id)

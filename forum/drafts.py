@@ -101,11 +101,9 @@ def drop(session: Session, actor: Actor, draft_id: int) -> bool:
     """Delete one's own draft (its text was sent, or is not wanted any more); returns whether there was one."""
     require(actor, Action.KEEP_DRAFT)
     gone = session.execute(
-        delete(Draft)
-        .where(Draft.id == draft_id, Draft.author_id == actor.id)
-        .execution_options(synchronize_session="fetch")
-    )
-    return bool(gone.rowcount)
+        delete(Draft).where(Draft.id == draft_id, Draft.author_id == actor.id).returning(Draft.id)
+    ).first()
+    return gone is not None
 
 
 def forget_old(session: Session, *, now: datetime) -> None:

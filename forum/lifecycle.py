@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, case, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from auth.models import Member
 from auth.policy import NEW_MEMBER_POSTS
@@ -100,9 +100,10 @@ def _change(
             was_visible=before.was_visible or visible,
             **({"published_at": now} if first_time else {}),
         )
+        .returning(Post.id)
         .execution_options(synchronize_session=False)
-    )
-    if moved.rowcount != 1:
+    ).first()
+    if moved is None:
         raise _changed(_read(session, post_id).version)
     _follow(session, before, post_id, to, first_time=first_time, now=now)
     return session.get_one(Post, post_id, populate_existing=True)
@@ -201,7 +202,7 @@ def _move_board(session: Session, post: Post, counted: int, now: datetime) -> No
     )
 
 
-def _later(column: ColumnElement[datetime], value: datetime | None) -> ColumnElement[datetime]:
+def _later(column: InstrumentedAttribute[datetime], value: datetime | None) -> ColumnElement[datetime]:
     return case((column < value, value), else_=column)
 
 

@@ -455,9 +455,10 @@ def _take_version(session: Session, post: Post) -> None:
         update(Post)
         .where(Post.id == post.id, Post.version == post.version, Post.state == post.state)
         .values(version=Post.version + 1)
+        .returning(Post.id)
         .execution_options(synchronize_session=False)
-    )
-    if taken.rowcount != 1:
+    ).first()
+    if taken is None:
         current = session.execute(select(Post.version).where(Post.id == post.id)).scalar_one()
         raise _stale(current)
 

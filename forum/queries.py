@@ -408,7 +408,7 @@ def thread_row(session: Session, actor: Actor, thread_id: int) -> ThreadRow:
     return rows[0]
 
 
-def _rows(actor: Actor) -> Select[Any]:
+def _rows(actor: Actor) -> Select[*tuple[Any, ...]]:
     stmt = (
         select(*_ROW_COLUMNS, ReadMark.at.label("seen_at"))
         .join(Board, Board.id == Thread.board_id)
@@ -420,7 +420,7 @@ def _rows(actor: Actor) -> Select[Any]:
 
 def _thread_rows(
     session: Session,
-    stmt: Select[Any],
+    stmt: Select[*tuple[Any, ...]],
     keys: Sequence[Key],
     *,
     after: str | None,
@@ -432,7 +432,7 @@ def _thread_rows(
     return found.map(lambda row: _thread_row(row, chips))
 
 
-def _thread_row(row: Row[Any], chips: dict[int, tuple[str, ...]]) -> ThreadRow:
+def _thread_row(row: Row[*tuple[Any, ...]], chips: dict[int, tuple[str, ...]]) -> ThreadRow:
     return ThreadRow(
         id=row.id,
         kind=row.kind,
@@ -560,7 +560,7 @@ def thread_page(
         between = Post.position.between(first, first + POSTS_PER_PAGE - 1)
         rows = list(session.execute(_posts().where(here, between).order_by(Post.position)).all())
         cursor = None
-    top: list[Row[Any]] = []
+    top: list[Row[*tuple[Any, ...]]] = []
     if number == 1 and after is None and frame.thread.helpful_count > 0:
         top = _most_helpful(session, thread_id)
     opening = session.execute(_posts().where(Post.thread_id == thread_id, Post.position == 0)).one()
@@ -625,7 +625,7 @@ def _frame(session: Session, actor: Actor, thread_id: int, gate: Gate, settings:
     return _Frame(actor, thread, row, opening, gate, settings, now)
 
 
-def _posts() -> Select[Any]:
+def _posts() -> Select[*tuple[Any, ...]]:
     return (
         select(*_POST_COLUMNS)
         .join(Member, Member.id == Post.author_id)
@@ -633,7 +633,7 @@ def _posts() -> Select[Any]:
     )
 
 
-def _most_helpful(session: Session, thread_id: int) -> list[Row[Any]]:
+def _most_helpful(session: Session, thread_id: int) -> list[Row[*tuple[Any, ...]]]:
     stmt = (
         _posts()
         .where(
@@ -648,7 +648,7 @@ def _most_helpful(session: Session, thread_id: int) -> list[Row[Any]]:
     return list(session.execute(stmt).all())
 
 
-def _views(session: Session, frame: _Frame, rows: Sequence[Row[Any]]) -> list[PostView]:
+def _views(session: Session, frame: _Frame, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[PostView]:
     """Rows as this reader may see them, with everything that hangs on them fetched at once."""
     actor = frame.actor
     subjects = {row.id: _subject(frame, row) for row in rows}
@@ -678,7 +678,7 @@ def _views(session: Session, frame: _Frame, rows: Sequence[Row[Any]]) -> list[Po
     ]
 
 
-def _subject(frame: _Frame, row: Row[Any]) -> Subject:
+def _subject(frame: _Frame, row: Row[*tuple[Any, ...]]) -> Subject:
     return replace(
         frame.opening,
         author_id=row.author_id,
@@ -691,7 +691,7 @@ def _subject(frame: _Frame, row: Row[Any]) -> Subject:
 
 def _view(
     frame: _Frame,
-    row: Row[Any],
+    row: Row[*tuple[Any, ...]],
     subject: Subject,
     chips: dict[int, tuple[str, ...]],
     *,
@@ -742,7 +742,7 @@ _OWN_ACTIONS = (
 )
 
 
-def _may(frame: _Frame, row: Row[Any], subject: Subject) -> frozenset[Action]:
+def _may(frame: _Frame, row: Row[*tuple[Any, ...]], subject: Subject) -> frozenset[Action]:
     """The actions that this reader may take on this post, as its door would answer."""
     actor = frame.actor
     may = {action for action in _OWN_ACTIONS if allowed(actor, action, subject)}
@@ -816,7 +816,7 @@ def _guidance(session: Session, post_ids: Sequence[int]) -> dict[int, tuple[Guid
 
 def _reading(
     session: Session, frame: _Frame, here: ColumnElement[bool], seen_to: int, last: int
-) -> tuple[int | None, Row[Any] | None, bool]:
+) -> tuple[int | None, Row[*tuple[Any, ...]] | None, bool]:
     """Up to where this member had read, the first post that they have not seen, and whether to note this visit."""
     actor = frame.actor
     if not actor.is_signed_in:

@@ -22,9 +22,10 @@ def see(session: Session, actor: Actor, thread_id: int, up_to: int, *, now: date
         update(ReadMark)
         .where(ReadMark.member_id == actor.id, ReadMark.thread_id == thread_id)
         .values(position=case((ReadMark.position < up_to, up_to), else_=ReadMark.position), at=now)
+        .returning(ReadMark.thread_id)
         .execution_options(synchronize_session=False)
-    )
-    if moved.rowcount:
+    ).first()
+    if moved is not None:
         return
     try:
         with session.begin_nested():

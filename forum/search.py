@@ -94,13 +94,21 @@ def search(
     kinds, detail = KINDS[kind] if kind else ((THREAD, POST, ARTICLE), None)
     offset = _decode(after)
     place = boards.find(session, board) if board else None
-    limits: dict[str, int | None] = {}
-    if place is not None:
-        # A board's articles are those of its condition, which has threads only once the board has a row.
-        limits = {"condition_id": place.condition_id} if place.condition_id else {"board_id": place.id}
-        if limits == {"board_id": None}:
-            return Page([], None)
-    hits = fulltext.match(session, q, kinds=kinds, detail=detail, limit=limit + 1, offset=offset, **limits)
+    # A board's articles are those of its condition; Unsorted has none, and no row before its first thread.
+    condition_id = place.condition_id if place else None
+    board_id = place.id if place and condition_id is None else None
+    if place is not None and condition_id is None and board_id is None:
+        return Page([], None)
+    hits = fulltext.match(
+        session,
+        q,
+        kinds=kinds,
+        detail=detail,
+        board_id=board_id,
+        condition_id=condition_id,
+        limit=limit + 1,
+        offset=offset,
+    )
     more = len(hits) > limit and offset + limit < MAX_RESULTS
     hits = hits[:limit]
     names = _board_names(session, {hit.board_id for hit in hits if hit.board_id is not None})
@@ -112,7 +120,8 @@ def search(
             h.title,
             _PLACEHOLDER.sub(reference.NO_NUMBER, h.snippet),
             h.detail,
-            *names.get(h.board_id or 0, (None, None)),
+            board_slug=names[h.board_id][0] if h.board_id in names else None,
+            board_name=names[h.board_id][1] if h.board_id in names else None,
             about=conditions.get(h.condition_id),
         )
         for h in hits
@@ -131,7 +140,7 @@ def similar(
     return [Similar(hit.url, hit.title, hit.detail, answers.get(hit.ref_id, 0)) for hit in hits]
 
 
-def _board_names(session: Session, ids: set[int]) -> dict[int, tuple[str, str]]:
+def _board_names(session: Session, ids: set[int]) -> dict[int | None, tuple[str, str]]:
     stmt = select(Board.id, Board.slug, Board.name).where(Board.id.in_(ids))
     return {row.id: (row.slug, row.name) for row in session.execute(stmt)}
 

@@ -57,7 +57,7 @@ def _readable(
     state: InstrumentedAttribute[PostState],
     author_id: InstrumentedAttribute[int],
     shielded: ColumnElement[bool],
-    board_id: ColumnElement[int],
+    board_id: ColumnElement[int] | InstrumentedAttribute[int],
 ) -> ColumnElement[bool]:
     ways: list[ColumnElement[bool]] = [state == PostState.PUBLISHED]
     if actor.is_signed_in:
@@ -67,7 +67,7 @@ def _readable(
     return or_(*ways)
 
 
-def _moderated(actor: Actor, board_id: ColumnElement[int]) -> ColumnElement[bool]:
+def _moderated(actor: Actor, board_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """Whether the board is one of this moderator's."""
     if moderates_everywhere(actor):
         return board_id.is_not(None)

@@ -36,9 +36,9 @@ def unmark_helpful(session: Session, actor: Actor, post_id: int) -> int:
     gone = session.execute(
         delete(HelpfulMark)
         .where(HelpfulMark.post_id == post_id, HelpfulMark.member_id == actor.id)
-        .execution_options(synchronize_session="fetch")
-    )
-    if gone.rowcount:
+        .returning(HelpfulMark.post_id)
+    ).first()
+    if gone is not None:
         _step(session, post_id, -1)
     return _count(session, post_id)
 
