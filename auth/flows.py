@@ -64,12 +64,13 @@ class OneTimeTotp(Totp):
 
 
 def init_app(app: Flask, given: Settings) -> None:
-    """Set up Flask-Security for one app. Keys are derived from SECRET_KEY; changing it voids second factors."""
+    """Set up Flask-Security for one app. A new SECRET_KEY voids second factors and links, but no password."""
     cheap = {"argon2__memory_cost": 64, "argon2__time_cost": 1, "argon2__parallelism": 1}
     app.config.update(
         PERMANENT_SESSION_LIFETIME=members.SESSION_KEEP,
-        SECURITY_PASSWORD_SALT=_derived(given, "password-salt").decode(),
         SECURITY_PASSWORD_HASH="argon2",
+        # Without a second, keyed hash: a changed SECRET_KEY must not lock everybody out.
+        SECURITY_PASSWORD_SINGLE_HASH=True,
         SECURITY_PASSWORD_SCHEMES=["argon2"],
         SECURITY_DEPRECATED_PASSWORD_SCHEMES=[],
         # The defaults of argon2-cffi are right for a server and a burden for a test run.

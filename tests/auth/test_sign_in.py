@@ -106,6 +106,13 @@ def test_the_token_of_the_visitor_changes_with_the_sign_in(client: FlaskClient, 
     assert client.post("/logout", data={"csrf_token": before}).status_code == 400
 
 
+def test_a_new_secret_key_leaves_the_passwords_as_they_are(site: Any, session: Session, ann: Member) -> None:
+    session.commit()
+    app = site.build(secret_key="another-secret-key-" * 3)
+    assert try_login(app.test_client(), ann.email, PASSWORD).status_code == 303
+    site.disconnect(app)
+
+
 # --- The second step ---------------------------------------------------------------------------------------------
 
 
