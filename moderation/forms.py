@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
+from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
@@ -49,6 +50,12 @@ class QueueFilter:
     @property
     def is_set(self) -> bool:
         return bool(self.board or self.kind or self.priority)
+
+    def url(self, after: str | None = None) -> str:
+        """The address of the same part of the queue, from `after` on."""
+        values = {"state": self.state, "board": self.board, "kind": self.kind, "priority": self.priority}
+        query = urlencode({name: value for name, value in (values | {"after": after}).items() if value})
+        return f"/moderation/?{query}" if query else "/moderation/"
 
 
 def read_decision(form: Form, error: AppError | None = None) -> DecisionForm:

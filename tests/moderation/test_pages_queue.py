@@ -144,7 +144,7 @@ def test_a_moderator_sets_up_the_second_step_first(desk: Desk, session: Session)
 
 def test_a_moderator_of_another_board_knows_nothing_of_the_case(desk: Desk, session: Session, cora: Member) -> None:
     post = desk.ask(cora)
-    other = Board(slug="gout", name="Gout", created_at=post.created_at)
+    other = Board(slug="gout", name="Gout")
     session.add(other)
     session.flush()
     gus = make_member(session, "gus", roles=[Role.MODERATOR], board_id=other.id)
@@ -206,7 +206,7 @@ def test_a_reason_too_long_for_the_log_comes_back(desk: Desk, mo: Member) -> Non
     assert not switches.is_on(desk.session, switches.PANIC)
 
 
-@pytest.mark.parametrize("path, most", [("/moderation/", 18), ("/moderation/recent", 12)])
+@pytest.mark.parametrize("path, most", [("/moderation/", 13), ("/moderation/recent", 8)])
 def test_the_lists_cost_the_same_with_more_rows(
     desk: Desk, session: Session, cora: Member, mo: Member, path: str, most: int
 ) -> None:
@@ -215,13 +215,13 @@ def test_the_lists_cost_the_same_with_more_rows(
             desk.ask(cora, "See https://example.org for it.")
             desk.decide(mo, desk.ask(cora), "reject")
 
+    client = desk.client(mo)
     fill(2)
-    desk.get(mo, path)
+    client.get(path)
     with counting(session) as few:
-        desk.get(mo, path)
+        client.get(path)
     fill(7)
-    desk.client(mo)
     session.commit()
     with counting(session) as many:
-        desk.get(mo, path)
+        assert client.get(path).status_code == 200
     assert len(few) == len(many) <= most, many

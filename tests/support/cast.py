@@ -82,9 +82,9 @@ def code_for(member: Member) -> str:
     """What the member's app shows. Each call after a sign-in gives the next code, because a code works once."""
     app = TOTP(key=_APPS[member.handle])
     last = db.session.execute(select(Member.tf_last_counter).where(Member.id == member.id)).scalar()
-    counter = int(utc_now().timestamp()) // 30
-    # The server takes the half minutes before and after this one too.
-    step = max(counter - 1, (last or 0) + 1)
+    counter, seconds = divmod(int(utc_now().timestamp()), 30)
+    # The server takes the half minutes before and after this one too; near its end the one before is about to expire.
+    step = max(counter if seconds > 15 else counter - 1, (last or 0) + 1)
     return app.generate(time=step * 30).token
 
 
