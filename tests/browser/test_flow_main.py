@@ -45,9 +45,7 @@ class House:
 
 
 @pytest.fixture(params=[True, False], ids=["with-scripts", "without-scripts"])
-def house(
-    request: pytest.FixtureRequest, site: Any, port: Port, smtp_sink: MailSink, browser: Any
-) -> Iterator[House]:
+def house(request: pytest.FixtureRequest, site: Any, port: Port, smtp_sink: MailSink, browser: Any) -> Iterator[House]:
     app = site.build(mail_url=smtp_sink.url)
     load_starter(app)
     with live_server(app, port) as url, browsers.pages(browser, url) as pages:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -60,7 +59,7 @@ def desk(
         handle = member.handle
         sign_in_on(pages[handle], member)
         session.commit()
-    yield Desk(case_id, pages["mo"], pages["mia"])
+    return Desk(case_id, pages["mo"], pages["mia"])
 
 
 def press_together(pages: list[Page], button: str, path: str) -> list[int]:
