@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Row, Select, case, func, select
 from sqlalchemy.orm import Session
@@ -42,21 +43,22 @@ class BoardCard:
         return f"/boards/{self.slug}/"
 
 
-def _boards() -> Select[tuple[int, str, str, str, str, int, bool]]:
-    return select(
-        Condition.id,
-        Condition.slug,
-        Condition.name,
-        Condition.name_folded,
-        Condition.summary,
-        func.coalesce(Board.thread_count, 0).label("thread_count"),
-        Board.opened_at.is_not(None).label("is_open"),
-    ).outerjoin(Board, Board.condition_id == Condition.id)
+_BOARD_COLUMNS: tuple[Any, ...] = (
+    Condition.id,
+    Condition.slug,
+    Condition.name,
+    Condition.name_folded,
+    Condition.summary,
+    func.coalesce(Board.thread_count, 0).label("thread_count"),
+    Board.opened_at.is_not(None).label("is_open"),
+)
 
 
-def _cards(
-    session: Session, rows: Sequence[Row[tuple[int, str, str, str, str, int, bool]]], q: str = ""
-) -> list[BoardCard]:
+def _boards() -> Select[Any]:
+    return select(*_BOARD_COLUMNS).outerjoin(Board, Board.condition_id == Condition.id)
+
+
+def _cards(session: Session, rows: Sequence[Row[Any]], q: str = "") -> list[BoardCard]:
     """Rows with the other names of each, those that fit `q` first. Cost: one query."""
     wanted = fold(q)
     names: dict[int, list[tuple[bool, bool, str]]] = defaultdict(list)
@@ -196,23 +198,23 @@ def profile(session: Session, handle: str) -> Profile:
     )
 
 
-def _posts() -> Select[tuple[int, PostKind, PostState, ThreadKind, str, str, str, str, datetime, int]]:
-    return (
-        select(
-            Post.id,
-            Post.kind,
-            Post.state,
-            Thread.kind.label("thread_kind"),
-            Thread.title.label("thread_title"),
-            Board.name.label("board_name"),
-            Board.slug.label("board_slug"),
-            Post.excerpt,
-            Post.created_at,
-            Post.helpful_count,
-        )
-        .join(Thread, Thread.id == Post.thread_id)
-        .join(Board, Board.id == Thread.board_id)
-    )
+_POST_COLUMNS: tuple[Any, ...] = (
+    Post.id,
+    Post.kind,
+    Post.state,
+    Thread.kind.label("thread_kind"),
+    Thread.title.label("thread_title"),
+    Board.name.label("board_name"),
+    Board.slug.label("board_slug"),
+    Post.excerpt,
+    Post.created_at,
+    Post.helpful_count,
+)
+
+
+def _posts() -> Select[Any]:
+    joined = select(*_POST_COLUMNS).join(Thread, Thread.id == Post.thread_id)
+    return joined.join(Board, Board.id == Thread.board_id)
 
 
 _NEWEST = (Key(Post.id, "id", descending=True),)
@@ -234,7 +236,7 @@ def own_posts(session: Session, actor: Actor, *, after: str | None = None, limit
 
     The title of somebody else's thread is left out where that thread is not public any more.
     """
-    stmt = _posts().add_columns(Thread.state, Thread.author_id)
+    stmt = _posts().add_columns(Thread.state.label("thread_state"), Thread.author_id.label("thread_author"))
     stmt = stmt.where(Post.author_id == actor.id, Post.state != PostState.ERASED)
     found = page(session, stmt, _NEWEST, after=after, limit=limit)
     waiting = select(Revision.post_id).where(
@@ -242,11 +244,12 @@ def own_posts(session: Session, actor: Actor, *, after: str | None = None, limit
     )
     edited = set(session.execute(waiting).scalars())
 
-    def turn(row: Row[tuple[object, ...]]) -> PostRow:
-        *facts, thread_state, thread_author = row
-        if thread_author != actor.id and thread_state is not PostState.PUBLISHED:
-            facts[4] = ""
-        waits = row.id in edited and row.state in (PostState.PUBLISHED, PostState.SHIELDED)
-        return PostRow(*facts, edit_waits=waits)
+    def turn(row: Row[Any]) -> PostRow:
+        shows_title = row.thread_author == actor.id or row.thread_state is PostState.PUBLISHED
+        return replace(
+            PostRow(*row[:-2]),
+            thread_title=row.thread_title if shows_title else "",
+            edit_waits=row.id in edited and row.state in (PostState.PUBLISHED, PostState.SHIELDED),
+        )
 
     return found.map(turn)

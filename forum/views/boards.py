@@ -1,7 +1,8 @@
 """All boards, one board, and the choice of a board to write on."""
 
-from flask import Response, flash, redirect, render_template, request
+from flask import flash, redirect, render_template, request
 from flask_babel import gettext as _
+from werkzeug.wrappers import Response
 
 from auth.doors import current_actor, needs, public
 from content import queries as reference

@@ -1,7 +1,8 @@
 """What a member has of their own in the forum: unfinished texts, and everything they wrote."""
 
-from flask import Response, flash, redirect, render_template, request
+from flask import flash, redirect, render_template, request
 from flask_babel import gettext as _
+from werkzeug.wrappers import Response
 
 from auth.doors import current_actor, needs
 from core.db import db, unit_of_work

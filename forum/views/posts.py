@@ -1,7 +1,8 @@
 """One post: its permanent address, its history, and what its author and readers can do with it."""
 
-from flask import Response, flash, redirect, render_template, request
+from flask import flash, redirect, render_template, request
 from flask_babel import gettext as _
+from werkzeug.wrappers import Response
 
 from auth.doors import current_actor, needs, public, require
 from core import markup
