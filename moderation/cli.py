@@ -60,7 +60,8 @@ def triage_texts() -> None:
 
 
 def _lines() -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(click.get_text_stream("stdin", encoding="utf-8"), start=1):
+    # Bytes, because JSON is UTF-8 whatever the terminal speaks.
+    for number, line in enumerate(sys.stdin.buffer, start=1):
         if not line.strip():
             continue
         try:
