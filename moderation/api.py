@@ -36,7 +36,7 @@ class FindingSchema(Schema):
     rule_version = fields.String()
 
 
-class CaseRowSchema(Schema):
+class CaseFacts(Schema):
     id = fields.Integer()
     state = fields.Enum(CaseState, by_value=True)
     priority = fields.Enum(Priority, by_value=True)
@@ -53,12 +53,15 @@ class CaseRowSchema(Schema):
     is_edit = fields.Boolean(metadata={"description": "readers see an earlier text already"})
     excerpt = fields.String()
     board = fields.Function(lambda row: {"slug": row.board_slug, "name": row.board_name})
-    author = fields.Nested(PersonSchema)
     findings = fields.List(fields.Nested(FindingSchema))
-    reports = fields.Function(lambda row: [{"rule": code} for code in row.reported_rules])
     claimed_by = fields.Function(lambda row: row.claimed_by.handle if row.is_claimed and row.claimed_by else None)
     claimed_until = fields.Function(lambda row: _instant(row.claimed_until) if row.is_claimed else None)
     may_decide = fields.Boolean(metadata={"description": "false where this moderator is part of it"})
+
+
+class CaseRowSchema(CaseFacts):
+    author = fields.Nested(PersonSchema)
+    reports = fields.Function(lambda row: [{"rule": code} for code in row.reported_rules])
 
 
 class CaseList(Schema):
@@ -95,7 +98,7 @@ class DecisionSchema(Schema):
     at = fields.AwareDateTime()
 
 
-class StandingSchema(PersonSchema):
+class StandingSchema(Schema):
     handle = fields.Function(lambda standing: standing.author.handle)
     chips = fields.Function(lambda standing: list(standing.author.chips))
     member_since = fields.AwareDateTime()
@@ -120,7 +123,7 @@ class RuleSchema(Schema):
     title = fields.String()
 
 
-class CaseFull(CaseRowSchema):
+class CaseFull(CaseFacts):
     text = fields.String(metadata={"description": "title, blank line, body as typed (the body alone without a title)"})
     spans = fields.List(fields.Dict(), metadata={"description": "{start end kind} in `text`"})
     html = fields.String()
@@ -338,8 +341,8 @@ def case(case_id: int) -> Any:
 def _case(case_id: int) -> dict[str, Any]:
     page = queries.case_page(db.session(), case_id, current_actor(), settings=settings(), now=utc_now())
     spans = [{"start": f.start, "end": f.end, "kind": f.kind} for f in page.findings if f.start is not None]
-    row = {name: getattr(page.row, name) for name in CaseRowSchema().fields if hasattr(page.row, name)}
-    row |= {name: getattr(page.row, name) for name in ("board_slug", "board_name", "is_claimed", "reported_rules")}
+    row = {name: getattr(page.row, name) for name in CaseFacts().fields if hasattr(page.row, name)}
+    row |= {name: getattr(page.row, name) for name in ("board_slug", "board_name", "is_claimed")}
     return _Bag(row | vars(page) | {"spans": spans, "author": page.standing})
 
 

@@ -348,7 +348,7 @@ def queue_count(session: Session, actor: Actor) -> int:
     return session.execute(select(func.count()).select_from(waiting)).scalar_one()
 
 
-def _rows(actor: Actor) -> Select[Any]:
+def _rows(actor: Actor) -> Select[*tuple[Any, ...]]:
     """One row for each case, with everything that the queue shows but findings, reports and people's names."""
     return (
         select(
