@@ -118,12 +118,13 @@ def allowed_verdicts(session: Session, case: Case, actor: Actor, now: datetime) 
             case.state,
             subject.state,
             waiting.state if waiting else None,
-            is_newest=_is_newest(session, case),
+            is_newest=is_newest(session, case),
         )
     )
 
 
-def _is_newest(session: Session, case: Case) -> bool:
+def is_newest(session: Session, case: Case) -> bool:
+    """Whether no later case is about the same post: what a later one found must not be decided behind its back."""
     return not session.execute(select(exists().where(Case.post_id == case.post_id, Case.id > case.id))).scalar()
 
 
@@ -227,7 +228,7 @@ def _check_possible(session: Session, situation: _Situation, verdict: Verdict) -
         situation.case.state,
         situation.post.state,
         situation.waiting.state if situation.waiting else None,
-        is_newest=_is_newest(session, situation.case),
+        is_newest=is_newest(session, situation.case),
     )
     if verdict not in possible:
         allowed = [v.value for v in possible]
@@ -458,7 +459,7 @@ def undo(
     if refusal is not None:
         raise refusal
     after = _state_before(undone)
-    if after is None or not _is_as_left(session, situation, undone):
+    if after is None or not _is_as_left(session, situation, undone) or not is_newest(session, case):
         raise Conflict("undo-overtaken", "The post has changed since. Decide the case again instead.")
     waits = _waits_after_undo(session, situation, undone, after)
     judged = situation.revision.id if waits else post.live_revision_id or situation.revision.id

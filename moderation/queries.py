@@ -520,7 +520,7 @@ def case_page(session: Session, case_id: int, actor: Actor, *, settings: Setting
         reports=_reports(session, case, titles, text),
         standing=_standing(session, row.author),
         history=_history(session, case, actor, subject, titles, now=now),
-        similar=_similar(session, case, row.kinds),
+        similar=_similar(session, case, row.kinds, actor),
         allowed_verdicts=tuple(decisions.allowed_verdicts(session, case, actor, now)),
         rules=tuple(
             RuleChoice(rule.code, rule.title, rule.version, rule.body) for rule in rules if rule.code != NO_RULE
@@ -616,8 +616,9 @@ def _history(
     """The decisions of this case, newest first."""
     rows = session.execute(_decisions().where(Decision.case_id == case.id).order_by(Decision.round.desc())).all()
     known = people(session, {row.Decision.moderator_id for row in rows})
+    newest = decisions.is_newest(session, case)
     return tuple(
-        _decision_view(row, known, titles, may_undo=_may_undo(row.Decision, case, actor, subject, now=now))
+        _decision_view(row, known, titles, may_undo=newest and _may_undo(row.Decision, case, actor, subject, now=now))
         for row in rows
     )
 
@@ -671,11 +672,15 @@ def decision_view(session: Session, decision_id: int, actor: Actor, *, now: date
     case, subject = cases.admit(session, row.Decision.case_id, actor, Action.READ_CASE, now=now)
     titles = {rule.code: rule.title for rule in reference.rule_texts(session, now)}
     known = people(session, {row.Decision.moderator_id})
-    return _decision_view(row, known, titles, may_undo=_may_undo(row.Decision, case, actor, subject, now=now))
+    may_undo = decisions.is_newest(session, case) and _may_undo(row.Decision, case, actor, subject, now=now)
+    return _decision_view(row, known, titles, may_undo=may_undo)
 
 
-def _similar(session: Session, case: Case, kinds: Sequence[str]) -> tuple[SimilarDecision, ...]:
-    """What was decided lately about other posts with the same findings, or reported for the same rules."""
+def _similar(session: Session, case: Case, kinds: Sequence[str], actor: Actor) -> tuple[SimilarDecision, ...]:
+    """What was decided lately about other posts with the same findings, or reported for the same rules.
+
+    Only cases that this moderator may read: an excerpt of another board's refused post is none of their business.
+    """
     telling = [kind for kind in kinds if kind not in UNTELLING]
     reported = select(Report.rule_code).where(Report.case_id == case.id)
     alike = [exists().where(Report.case_id == Decision.case_id, Report.rule_code.in_(reported))]
@@ -684,7 +689,8 @@ def _similar(session: Session, case: Case, kinds: Sequence[str]) -> tuple[Simila
     rows = session.execute(
         select(Decision.case_id, Decision.verdict, Decision.rule_code, Decision.reason, Decision.at, Revision.excerpt)
         .join(Revision, Revision.id == Decision.revision_id)
-        .where(Decision.case_id != case.id, Decision.undoes_id.is_(None), or_(*alike))
+        .join(Case, Case.id == Decision.case_id)
+        .where(Decision.case_id != case.id, Decision.undoes_id.is_(None), or_(*alike), eligibility.may_read(actor))
         .order_by(Decision.at.desc(), Decision.id.desc())
         .limit(SIMILAR)
     )

@@ -10,7 +10,7 @@ from core.audit import AuditEntry
 from core.errors import Conflict, Forbidden, Invalid, NotFound, VersionMissing
 from core.fulltext import SearchEntry
 from core.vocabulary import CaseState, PostState, ReportStatus, RevisionState, Verdict
-from moderation import cases, decisions
+from moderation import cases, decisions, queries
 from moderation.decisions import verdicts_for
 from moderation.models import Decision, Report
 from tests.moderation.stage import Stage
@@ -348,6 +348,18 @@ def test_undo_is_refused_once_something_happened_since(stage: Stage) -> None:
     stage.undo(first)
     with pytest.raises(Conflict):
         stage.undo(first)
+
+
+def test_undo_is_refused_once_a_newer_case_is_about_the_post(stage: Stage) -> None:
+    post, case = stage.reported()
+    decided = stage.decide(case, V.DISMISS)
+    stage.report(post, stage.ben)
+    with pytest.raises(Conflict) as overtaken:
+        stage.undo(decided)
+    assert overtaken.value.code == "undo-overtaken"
+    history = queries.case_page(stage.session, case.id, stage.mo, settings=stage.settings, now=stage.now).history
+    assert [one.may_undo for one in history] == [False]
+    stage.sound()
 
 
 def test_a_withdrawn_post_stays_withdrawn(stage: Stage) -> None:

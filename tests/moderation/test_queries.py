@@ -212,4 +212,4 @@ def test_the_number_of_queries_of_a_case_does_not_grow_with_what_is_in_it(stage:
     for _ in range(4):
         _, other = stage.reported()
         stage.decide(other, Verdict.DISMISS)
-    assert cost(case) == few == 19
+    assert cost(case) == few == 20
