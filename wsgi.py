@@ -40,7 +40,7 @@ import moderation.screen
 import moderation.views
 import moderation.webhooks
 from core import db as database
-from core import idempotency, limits, parked
+from core import idempotency, limits, outbox, parked
 from core.config import Settings
 
 ROOT = Path(__file__).resolve().parent
@@ -69,6 +69,7 @@ HOUSEKEEPING = (
     idempotency.forget_old,
     limits.forget_old,
     parked.forget_old,
+    outbox.forget_old,
     auth.members.forget_old,
     forum.drafts.forget_old,
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text, or_, select, update
+from sqlalchemy import JSON, Index, String, Text, delete, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.db import Base, UtcDateTime
@@ -17,6 +17,8 @@ from core.db import Base, UtcDateTime
 LEASE = timedelta(minutes=2)
 MAX_ATTEMPTS = 8
 FIRST_RETRY = timedelta(seconds=30)
+# How long a delivered message is kept, for questions about mail that did not arrive.
+KEEP = timedelta(days=30)
 
 Handler = Callable[[Mapping[str, Any]], None]
 
@@ -50,6 +52,13 @@ class Delivery:
 def put(session: Session, kind: str, payload: Mapping[str, Any], *, now: datetime) -> None:
     """Leave a message for the worker; it goes out only if the caller's transaction commits."""
     session.add(OutboxMessage(kind=kind, payload=dict(payload), created_at=now, due_at=now, attempts=0))
+
+
+def forget_old(session: Session, *, now: datetime) -> None:
+    """Housekeeping: a delivered message holds an address that nobody needs any more. Failed ones stay visible."""
+    session.execute(
+        delete(OutboxMessage).where(OutboxMessage.sent_at < now - KEEP).execution_options(synchronize_session=False)
+    )
 
 
 def lease_next(session: Session, *, now: datetime) -> Delivery | None:

@@ -72,6 +72,22 @@ def test_a_lease_that_ran_out_is_taken_again(session, now):
     assert first is not None and again is not None and first.id == again.id
 
 
+def test_delivered_messages_are_forgotten_after_a_month_and_failed_ones_are_not(session, now):
+    with unit_of_work() as s:
+        for number in range(2):
+            outbox.put(s, "test", {"n": number}, now=now)
+        sent = outbox.lease_next(s, now=now)
+        assert sent is not None
+        outbox.mark_sent(s, sent.id, now=now)
+        failed = outbox.lease_next(s, now=now)
+        assert failed is not None
+        outbox.mark_failed(s, failed, "no route", now=now)
+    for later, left in ((timedelta(days=29), 2), (timedelta(days=31), 1)):
+        with unit_of_work() as s:
+            outbox.forget_old(s, now=now + later)
+        assert len(session.execute(select(OutboxMessage.id)).all()) == left
+
+
 def test_two_workers_never_deliver_the_same_message(app, session, now, delivered):
     with unit_of_work() as s:
         for number in range(40):
