@@ -247,7 +247,7 @@ def own_posts(session: Session, actor: Actor, *, after: str | None = None, limit
     def turn(row: Row[Any]) -> PostRow:
         shows_title = row.thread_author == actor.id or row.thread_state is PostState.PUBLISHED
         return replace(
-            PostRow(*row[:-2]),
+            PostRow(*tuple(row)[:-2]),
             thread_title=row.thread_title if shows_title else "",
             edit_waits=row.id in edited and row.state in (PostState.PUBLISHED, PostState.SHIELDED),
         )
