@@ -17,7 +17,7 @@ from core.vocabulary import Action, NotificationKind, Priority, ReportStatus, Ve
 from forum import lifecycle, revisions
 from forum.models import Post, Revision
 from forum.subjects import load_post
-from moderation import cases, rules, statements
+from moderation import cases, on_call, rules, statements
 from moderation.models import Case, Decision, Report
 from moderation.signals import crisis, rulebook
 from moderation.signals.contract import Draft
@@ -61,6 +61,8 @@ def report(
     seen = session.get_one(Revision, post.live_revision_id) if post.live_revision_id else None
     seen = seen or revisions.newest(session, post_id)
     waiting = revisions.waiting(session, post_id)
+    known_case = cases.live_case(session, post_id)
+    was_urgent = known_case is not None and on_call.is_urgent(known_case.priority)
     case = cases.open_or_join(
         session,
         post_id=post_id,
@@ -72,6 +74,8 @@ def report(
         hours=settings.moderation_hours,
         now=now,
     )
+    if on_call.is_urgent(case.priority) and not was_urgent:
+        on_call.alert(session, case, settings=settings, now=now)
     made = Report(
         reference=statements.new_reference(),
         post_id=post_id,

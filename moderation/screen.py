@@ -38,7 +38,7 @@ GONE = (PostState.DRAFT, PostState.WITHDRAWN, PostState.ERASED)
 def screen(session: Session, submission: Submission, *, settings: Settings, now: datetime) -> Screening:
     """May this text appear? Writes findings, opens or joins the case, alerts whoever is on call.
 
-    Raises Forbidden("board-closed") for a new post on a closed board. Cost: six queries and the writes.
+    Raises Forbidden("board-closed") for a new post on a closed board. Cost: nine queries at most, and the writes.
     """
     if submission.board_mode == "closed" and not submission.is_edit:
         raise Forbidden("board-closed", "This board takes no new posts at present. Your text is not lost.")

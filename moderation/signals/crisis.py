@@ -27,6 +27,10 @@ def crisis(draft: Draft) -> Iterator[Finding]:
     plans = list(_matches(text, book.alone[PLAN], book))
     if thoughts or plans:
         plans += list(_matches(text, book.together, book))
+    # An edit of a text that a person has read is asked about new words only, but about all of them together.
+    shown = even(draft.shown_text)
+    if all(text[start:end] in shown for _, _, start, end in thoughts + plans):
+        return
     for kind, group, start, end in plans or thoughts:
         said = rules.data["kinds"][kind]
         yield Finding(kind, said["score"], True, start, end, said["explanations"][group], rules.version)

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from auth.policy import ANONYMOUS
 from core.errors import Conflict, Forbidden, Invalid, NotFound, SignInNeeded, TooMany
+from core.outbox import OutboxMessage
 from core.vocabulary import PostState, Priority, Verdict
 from forum.models import Revision
 from tests.moderation.stage import Stage
@@ -38,6 +40,9 @@ def test_a_worry_about_a_life_goes_first(stage: Stage) -> None:
     stage.session.flush()
     stage.report(other, stage.ben, rule="R5-crisis")
     assert stage.case_of(other).priority is Priority.P0
+    stage.session.flush()
+    mails = select(OutboxMessage).where(OutboxMessage.kind == "mail")
+    assert [mail.payload["template"] for mail in stage.session.execute(mails).scalars()] == ["on_call"]
 
 
 def test_a_report_moves_a_waiting_edits_case_up_but_never_down(stage: Stage) -> None:

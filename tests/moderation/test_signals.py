@@ -190,6 +190,13 @@ def test_an_edit_is_not_asked_about_what_readers_see_already() -> None:
     assert list(personal_data(draft(text, shown_text=text))) == []
 
 
+def test_a_crisis_that_a_person_has_read_is_not_held_again_unless_it_grew() -> None:
+    read = "I don't want to live anymore."
+    assert list(crisis.crisis(draft(read + " Sorry for the typo.", shown_text=read))) == []
+    grown = list(crisis.crisis(draft(read + " I have the pills next to me.", shown_text=read)))
+    assert {finding.kind for finding in grown} == {"crisis_plan"}
+
+
 def test_a_signal_that_raises_holds_the_post_and_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     def broken(_draft: Draft):
         yield Finding("link", 0.1, False, 0, 1, "x", "x/1")
