@@ -58,9 +58,35 @@ def _phones(draft: Draft) -> Iterator[Finding]:
     if sum(char.isdigit() for char in draft.text) < rules.data["least_digits"]:
         return
     addresses = [found.span() for found in _ADDRESS_ON_THE_WEB.finditer(draft.text)]
-    for match in phonenumbers.PhoneNumberMatcher(draft.text, draft.country):
-        if phonenumbers.number_type(match.number) in _NOBODYS or match.raw_string in draft.shown_text:
+    spans = [
+        (match.start, match.end)
+        for match in phonenumbers.PhoneNumberMatcher(draft.text, draft.country)
+        if phonenumbers.number_type(match.number) not in _NOBODYS
+    ]
+    # What no numbering plan knows (new ranges, slips of the finger) counts where it is written like a phone number.
+    spans += [found.span() for found in _telling(rules).finditer(draft.text) if not _is_nobodys(found[0], draft)]
+    taken = 0
+    for start, end in sorted(spans):
+        if start < taken or draft.text[start:end] in draft.shown_text:
             continue
-        if any(start <= match.start < end for start, end in addresses):
+        if any(first <= start < last for first, last in addresses):
             continue
-        yield Finding("pii_phone", 0.8, True, match.start, match.end, rules.data["phone_explanation"], rules.version)
+        taken = end
+        yield Finding("pii_phone", 0.8, True, start, end, rules.data["phone_explanation"], rules.version)
+
+
+def _is_nobodys(said: str, draft: Draft) -> bool:
+    """Only a number with its prefix says which plan it belongs to."""
+    if said[0] not in "+0(":
+        return False
+    try:
+        number = phonenumbers.parse(said, draft.country)
+    except phonenumbers.NumberParseException:
+        return True
+    return phonenumbers.number_type(number) in _NOBODYS
+
+
+@cache
+def _telling(rules: RuleFile) -> re.Pattern[str]:
+    forms = "|".join(rules.data["phone_forms"])
+    return re.compile(rf"(?<![\w+/.,:(-])(?:{forms})(?![\w/-])")
