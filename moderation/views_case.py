@@ -66,6 +66,9 @@ def decide(case_id: int) -> Answer:
             if form.then == forms.NEXT:
                 following = cases.claim_next(session, by=actor, now=now)
     except Invalid as error:
+        # Whoever corrects a form works on the case, and keeps it meanwhile.
+        with unit_of_work() as session:
+            cases.renew(session, case_id, by=actor, now=now)
         return case_page(case_id, form=forms.read_decision(request.form, error))
     except Conflict as error:
         return case_page(case_id, form=form, conflict=error)
