@@ -51,7 +51,7 @@ class Settings:
         env = os.environ if environ is None else environ
         get = _Reader(env)
         instance = Path(get.text("INSTANCE", str(ROOT / "instance"))).resolve()
-        base_url = get.text("BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+        base_url = get.text("BASE_URL", _own_address(env)).rstrip("/")
         if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).netloc:
             raise SettingsError("BASE_URL", f"must be an http or https address, not {base_url!r}")
         return cls(
@@ -76,6 +76,14 @@ class Settings:
 
     def is_sqlite(self) -> bool:
         return self.database_url.startswith("sqlite")
+
+
+def _own_address(env: Mapping[str, str]) -> str:
+    """Where `make run` serves: PORT and HOST move the links in mail too. A wildcard host is reached by loopback."""
+    host = env.get("HOST", "").strip()
+    host = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host
+    port = env.get("PORT", "").strip() or "8000"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Reader:

@@ -44,6 +44,20 @@ def test_a_malformed_setting_stops_the_start_with_one_line_that_names_it(tmp_pat
     assert "\n" not in line
 
 
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"PORT": "8123"}, "http://127.0.0.1:8123"),
+        ({"PORT": "8123", "HOST": "0.0.0.0"}, "http://127.0.0.1:8123"),
+        ({"HOST": "::1"}, "http://[::1]:8000"),
+        ({"PORT": "8123", "BOARDWELL_BASE_URL": "https://forum.example/"}, "https://forum.example"),
+    ],
+)
+def test_links_in_mail_lead_to_where_the_site_is_served(tmp_path, given, address):
+    assert Settings.from_env({**GOOD, "BOARDWELL_INSTANCE": str(tmp_path), **given}).base_url == address
+
+
 def test_a_missing_secret_key_stops_the_start(tmp_path):
     with pytest.raises(SettingsError, match="BOARDWELL_SECRET_KEY"):
         Settings.from_env({"BOARDWELL_INSTANCE": str(tmp_path)})
