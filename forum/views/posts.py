@@ -17,7 +17,7 @@ from forum.subjects import load_post
 from forum.views.site import blueprint, forget_sent, keep_draft, linked, opened_fields, the_gate
 
 # So many versions with their differences on one page of a history.
-VERSIONS_PER_PAGE = 10
+VERSIONS_PER_PAGE = 5
 
 
 @blueprint.get("/posts/<int:post_id>")

@@ -173,7 +173,6 @@ def _thread_composer(
         actor.is_signed_in or subject.board_mode == "closed"
     )
     fields = reference.intake_fields(session, place.condition_id) if place.condition_id else []
-    checked = preview or bool(errors)
     return render_template(
         "forum/compose_thread.html",
         place=place,
@@ -184,9 +183,9 @@ def _thread_composer(
         questions=forms.intake_questions(fields, composed.answered, dict(errors or ())),
         preview=markup.render(composed.body, posting.PROFILE) if preview else None,
         answers=intake.check(session, place.condition_id, composed.intake)[0] if preview else [],
-        similar=search.similar(session, composed.text, board_id=place.id) if checked else [],
-        sidebar=sidebar_for(place.condition_id, composed.text if checked else ""),
-        checked=checked,
+        similar=search.similar(session, composed.text, board_id=place.id) if preview else [],
+        sidebar=sidebar_for(place.condition_id, composed.text if preview else ""),
+        checked=preview,
         closed=policy.refusal(actor, Action.START_THREAD, subject).detail if closed else None,
         settings=settings(),
     )

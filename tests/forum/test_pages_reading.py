@@ -302,3 +302,36 @@ def test_an_editor_can_open_a_board_before_its_first_thread(client: FlaskClient,
     boards.open_board(house.session, actor_of(ed), "gout", now=house.now)
     page = text_of(client.get("/boards/gout/"))
     assert "Nothing here yet" in page and 'content="index, follow"' in page
+
+
+@pytest.mark.parametrize(
+    "state, own, moderator",
+    [
+        (PostState.HIDDEN, "A moderator has hidden this post", "You see the text as a moderator."),
+        (PostState.REMOVED, "A moderator has removed this post", "You see the text as a moderator."),
+        (PostState.SHIELDED, "Only signed-in members see this", "Only signed-in members see this"),
+        (PostState.WITHDRAWN, "You have withdrawn this post", "The author has withdrawn this post"),
+    ],
+)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_author_and_moderator_read_on_with_a_word_on_what_became_of_the_post(
+    house: House, ann: Member, ben: Member, mo: Member, state: PostState, own: str, moderator: str
+) -> None:
+    thread = house.ask(ann, "Long").thread
+    post = house.answer(ben, thread.id, "Words that stay with their author.").post
+    lifecycle.move(house.session, post.id, state, expected_version=post.version, now=house.now)
+    for who, words in ((ben, own), (mo, moderator)):
+        page = text_of(sign_in(house.app.test_client(), who).get(f"/threads/{thread.id}/long"))
+        assert "Words that stay with their author." in page and words in page
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_changes_that_were_asked_for_lead_their_author_to_the_edit(
+    house: House, cora: Member, client: FlaskClient
+) -> None:
+    posted = house.ask(cora, "Long")
+    asked = PostState.CHANGES_REQUESTED
+    lifecycle.move(house.session, posted.post.id, asked, expected_version=posted.post.version, now=house.now)
+    page = text_of(sign_in(house.app.test_client(), cora).get(f"/threads/{posted.thread.id}/long"))
+    assert "A moderator asks you to change something" in page and f"/posts/{posted.post.id}/edit" in page
+    assert client.get(f"/threads/{posted.thread.id}/long").status_code == 404
