@@ -1,16 +1,18 @@
 """The sidebar of a board or a thread: which sections of the condition's article fit this text best.
 
-Pure counting, no model: words that a thread shares with a section weigh more the fewer sections hold them, words of a
-heading weigh double, and cue phrases tell which kind of section a question asks for ("how long" asks for the outlook).
+Three votes are added. Words that a thread shares with a section weigh more the fewer sections hold them. Cue phrases
+tell which kind of section is asked for ("how long" asks for the outlook). And examples of what members say, sorted by
+the section that they need, teach which words lean to which section.
 """
 
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,15 @@ LIMIT = 4
 TITLE_WEIGHT = 2.0
 HEADING_WEIGHT = 2.0
 CUE_WEIGHT = 1.0
+LEAN_WEIGHT = 0.25
+# What is said in the text counts so much of what is said in the title.
+BODY_SHARE = 0.5
+# What a red flag named in the text adds to the section about them, by its urgency.
+ALARM = {"emergency_now": 1.5, "same_day": 0.4}
+# A word that no example of a section holds speaks against it only so much.
+LEAST_LEAN = -0.4
 # The first so many characters of a text decide; the rest cannot change much.
-TEXT_CHARS = 4_000
+TEXT_CHARS = 2_000
 # Shown where there is no text to compare with (a board), or none of it fits.
 USUAL = ("introduction", "symptoms", "treatments", "red_flags", "causes", "outlook")
 
@@ -103,7 +112,7 @@ def choose(
 ) -> Sidebar:
     """The sidebar for a text about a condition; a thread gives its title, a line break, and its text.
 
-    Five queries, about 3 ms for a long article; None gives the empty sidebar of a board without a condition.
+    Seven queries, about 3 ms for a long article; None gives the empty sidebar of a board without a condition.
     """
     row = session.get(Condition, condition_id) if condition_id is not None else None
     if row is None:
@@ -123,8 +132,10 @@ def choose(
         .order_by(Article.is_archived, Article.import_key, Section.position)
     ).all()
     candidates = [Candidate(p.id, p.article_id, p.key, p.heading, p.teaser, p.text, p.is_archived) for p in parts]
-    best = rank(candidates, text)[:limit]
     flags = queries.red_flags(session, row.id, emergency=emergency)
+    names = [row.name, *queries.aliases_of(session, [row.id]).get(row.id, ())]
+    signs = [(flag.urgency, phrase) for flag in flags for phrase in flag.phrases]
+    best = rank(candidates, text, names=names, signs=signs)[:limit]
     has_flags_section = any(c.key == "red_flags" for c in candidates)
     review, credits = _provenance(session, best, today)
     return Sidebar(
@@ -204,12 +215,18 @@ class Candidate:
     is_archived: bool
 
 
-def rank(candidates: Sequence[Candidate], text: str) -> list[tuple[Candidate, float]]:
+def rank(
+    candidates: Sequence[Candidate], text: str, *, names: Iterable[str] = (), signs: Iterable[tuple[str, str]] = ()
+) -> list[tuple[Candidate, float]]:
     """The sections with their scores, best first, those of our own article before any archived copy.
 
-    Of archived sections only the best of each key is kept: the others are on the same page.
+    `names` are those of the condition, whose words tell no section from another; `signs` are (urgency, phrase) of its
+    red flags: a thread that holds one is first of all about those. Of archived sections only the best of each key is
+    kept: the others are on the same page.
     """
-    scores = _scores(candidates, text)
+    scores = _scores(candidates, text, frozenset(_stems(" ".join(names).lower())))
+    alarm = _alarm(text, signs)
+    scores = [s + alarm * (c.key == "red_flags") for c, s in zip(candidates, scores, strict=True)]
     usual = {key: place for place, key in enumerate(USUAL)}
     ordered = sorted(
         zip(candidates, scores, strict=True),
@@ -230,7 +247,13 @@ def rank(candidates: Sequence[Candidate], text: str) -> list[tuple[Candidate, fl
     return kept
 
 
-def _scores(candidates: Sequence[Candidate], text: str) -> list[float]:
+def _alarm(text: str, signs: Iterable[tuple[str, str]]) -> float:
+    """What the most urgent red flag in a text adds."""
+    plain = " ".join(text[:TEXT_CHARS].lower().replace("\u2019", "'").split())
+    return max((ALARM.get(urgency, 0.0) for urgency, phrase in signs if phrase.lower() in plain), default=0.0)
+
+
+def _scores(candidates: Sequence[Candidate], text: str, names: frozenset[str] = frozenset()) -> list[float]:
     text = text[:TEXT_CHARS].lower().replace("\u2019", "'")
     title, _, body = text.partition("\n")
     query: Counter[str] = Counter()
@@ -244,32 +267,81 @@ def _scores(candidates: Sequence[Candidate], text: str) -> list[float]:
     total = len(candidates)
     average = sum(length for _, _, length in stats) / total if total else 1.0
     norm = math.sqrt(sum(query.values()))
-    cues = _cues(title, body)
+    cues, leans = _cues(title, body), _leans(title, body)
     scores = []
     for candidate, (heading, words, length) in zip(candidates, stats, strict=True):
         score = 0.0
         for word, weight in query.items():
-            if word not in words and word not in heading:
+            if word in names or (word not in words and word not in heading):
                 continue
             rarity = math.log((total + 1) / (frequency[word] + 0.5))
             if rarity > 0:
                 often = words.get(word, 0)
                 score += weight * rarity * (often / (often + 1.0) + HEADING_WEIGHT * (word in heading))
         score /= norm * (0.6 + 0.4 * length / average)
-        scores.append(score + CUE_WEIGHT * cues.get(candidate.key, 0.0))
+        score += CUE_WEIGHT * cues.get(candidate.key, 0.0) + LEAN_WEIGHT * leans.get(candidate.key, 0.0)
+        scores.append(score)
     return scores
 
 
+# A thread is read more often than it is written: what its words ask for is kept for a while.
+@lru_cache(maxsize=1024)
 def _cues(title: str, body: str) -> dict[str, float]:
     """How strongly a text asks for each kind of section."""
     found = {}
-    for key, patterns in _patterns().items():
+    for key, groups in _patterns().items():
         score = sum(
-            weight * (TITLE_WEIGHT / 2 * bool(p.search(title)) + 0.5 * bool(p.search(body))) for p, weight in patterns
+            weight * (_worth(patterns, title) + BODY_SHARE * _worth(patterns, body)) for weight, patterns in groups
         )
         if score:
             found[key] = score
     return found
+
+
+def _worth(patterns: Sequence[re.Pattern[str]], text: str) -> float:
+    """One sign counts whole, a second and third of the same strength count half."""
+    signs = sum(1 for pattern in patterns if pattern.search(text))
+    return min(signs, 1) + 0.5 * min(max(signs - 1, 0), 2)
+
+
+@lru_cache(maxsize=1024)
+def _leans(title: str, body: str) -> dict[str, float]:
+    """How far the words of a text lean to each kind of section: a sum of log-odds, as in a naive Bayes classifier."""
+    found: Counter[str] = Counter()
+    for part, share in ((title, 1.0), (body, BODY_SHARE)):
+        for feature in _features(part):
+            for key, lean in _lean_of(feature).items():
+                found[key] += share * lean  # type: ignore[assignment]
+    return dict(found)
+
+
+@cache
+def _lean_of(feature: str) -> dict[str, float]:
+    """Log-odds of one word or pair of words for each key; empty for what no example holds."""
+    by_key, sizes = _examples()
+    everywhere = sum(counts[feature] for counts in by_key.values())
+    if not everywhere:
+        return {}
+    base = (everywhere + 0.3) / (sum(sizes.values()) + 0.6)
+    strength = 0.7 if " " in feature else 1.0
+    return {
+        key: strength * max(LEAST_LEAN, math.log((by_key[key][feature] + 1.2 * base) / (sizes[key] + 1.2) / base))
+        for key in by_key
+    }
+
+
+@cache
+def _examples() -> tuple[dict[str, Counter[str]], dict[str, int]]:
+    """In how many examples of each key a word or pair occurs, and how many examples there are."""
+    table = yaml.safe_load(Path(__file__).with_name("sidebar_examples.yaml").read_text("utf-8"))
+    counts = {key: Counter(f for example in said for f in _features(example.lower())) for key, said in table.items()}
+    return counts, {key: len(said) for key, said in table.items()}
+
+
+def _features(text: str) -> set[str]:
+    """Stems and pairs of neighbours. Small words stay: "how long" and "why me" are made of them."""
+    stems = [_stem(word) for word in _WORD.findall(text)]
+    return {*stems, *(f"{a} {b}" for a, b in pairwise(stems))}
 
 
 @lru_cache(maxsize=2048)
@@ -291,10 +363,14 @@ def _stop_words() -> frozenset[str]:
 
 
 @cache
-def _patterns() -> dict[str, tuple[tuple[re.Pattern[str], float], ...]]:
+def _patterns() -> dict[str, tuple[tuple[float, tuple[re.Pattern[str], ...]], ...]]:
+    """By section key: the weight of a strength, and its signs."""
+    weights = _tables()["weights"]
     return {
-        key: tuple((re.compile("|".join(cue["any"])), float(cue["weight"])) for cue in cues)
-        for key, cues in _tables()["cues"].items()
+        key: tuple(
+            (float(weights[name]), tuple(re.compile("".join(sign)) for sign in signs)) for name, signs in groups.items()
+        )
+        for key, groups in _tables()["cues"].items()
     }
 
 

@@ -18,30 +18,39 @@ from tests.content.making import ARTICLE, NOW, document, folder_of, load_markdow
 from tests.forum.counting import counting
 from tests.support.cast import make_member
 
-CASES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("sidebar_cases.yaml").read_text("utf-8"))
 ENOUGH = 0.8
+ENOUGH_UNSEEN = 0.7
+
+
+def labelled(name: str) -> list[dict[str, Any]]:
+    return yaml.safe_load(Path(__file__).with_name(name).read_text("utf-8"))
 
 
 def test_the_right_section_stands_first_for_labelled_threads(
     session: Session, capsys: pytest.CaptureFixture[str]
 ) -> None:
     markdown.load(session, tables.STARTER, Report(), now=datetime.now(UTC))
-    missed, right = [], []
-    for number, case in enumerate(CASES):
-        condition = conditions.by_slug(session, case["slug"])
-        found = sidebars.choose(session, condition.id, text=f"{case['title']}\n{case['text']}")
-        right.append(found.sections[0].key == case["key"])
-        if not right[-1]:
-            missed.append((number, case["title"], case["key"], [s.key for s in found.sections]))
-    shares = {
-        "tuned on": sum(right[::2]) / len(right[::2]),
-        "held back": sum(right[1::2]) / len(right[1::2]),
-    }
+    cases, unseen = labelled("sidebar_cases.yaml"), labelled("sidebar_unseen.yaml")
+    assert len(cases) == 40
+    missed: list[tuple[str, str, list[str]]] = []
+
+    def share(threads: list[dict[str, Any]]) -> float:
+        right = 0
+        for case in threads:
+            condition = conditions.by_slug(session, case["slug"])
+            found = sidebars.choose(session, condition.id, text=f"{case['title']}\n{case['text']}")
+            if found.sections[0].key == case["key"]:
+                right += 1
+            else:
+                missed.append((case["title"], case["key"], [s.key for s in found.sections]))
+        return right / len(threads)
+
+    tuned, held_back, fresh = share(cases[::2]), share(cases[1::2]), share(unseen)
     with capsys.disabled():
-        figures = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        figures = f"tuned on {tuned:.0%}, held back {held_back:.0%}, written afterwards {fresh:.0%}"
         print(f"\nright section first: {figures}")  # noqa: T201 - the figures are the point
-    assert len(CASES) == 40
-    assert all(share >= ENOUGH for share in shares.values()), missed
+    assert min(tuned, held_back) >= ENOUGH, missed
+    assert fresh >= ENOUGH_UNSEEN, missed
 
 
 def section(number: int, key: str, heading: str, text: str, *, archived: bool = False) -> Candidate:
@@ -142,4 +151,4 @@ def test_the_number_of_queries_does_not_grow_with_the_archive(tables: Session, t
         with counting(tables) as sent:
             sidebars.choose(tables, condition_id, text="How long does it last?")
         numbers.append(len(sent))
-    assert numbers[0] == numbers[1] <= 6
+    assert numbers[0] == numbers[1] <= 7
