@@ -4,26 +4,32 @@ import re
 
 from core.vocabulary import SECTION_KEYS
 
+
+def N_(text: str) -> str:
+    """Marks a text for translation; the page that shows it translates it."""
+    return text
+
+
 # What a section is called where its own heading says too little (tabs, related links, the printed list).
 NAMES = {
-    "introduction": "Introduction",
-    "symptoms": "Symptoms",
-    "causes": "Causes",
-    "diagnosis": "Diagnosis",
-    "tests": "Tests",
-    "treatments": "Treatments",
-    "misdiagnosis": "Often confused with",
-    "home_testing": "What to check at home",
-    "undiagnosed": "When no cause is found",
-    "complications": "Complications",
-    "outlook": "Outlook",
-    "prevention": "Prevention",
-    "red_flags": "Warning signs",
-    "questions_a_doctor_asks": "Questions a doctor asks",
-    "find_doctor": "Finding a doctor",
-    "videos": "Videos",
-    "related": "Related conditions",
-    "other": "More about it",
+    "introduction": N_("Introduction"),
+    "symptoms": N_("Symptoms"),
+    "causes": N_("Causes"),
+    "diagnosis": N_("Diagnosis"),
+    "tests": N_("Tests"),
+    "treatments": N_("Treatments"),
+    "misdiagnosis": N_("Often confused with"),
+    "home_testing": N_("What to check at home"),
+    "undiagnosed": N_("When no cause is found"),
+    "complications": N_("Complications"),
+    "outlook": N_("Outlook"),
+    "prevention": N_("Prevention"),
+    "red_flags": N_("Warning signs"),
+    "questions_a_doctor_asks": N_("Questions a doctor asks"),
+    "find_doctor": N_("Finding a doctor"),
+    "videos": N_("Videos"),
+    "related": N_("Related conditions"),
+    "other": N_("More about it"),
 }
 
 # The question types of MedQuAD and where they belong; what is not named here is "other".

@@ -136,7 +136,7 @@ def section(slug: str, part: str) -> ResponseReturnValue:
 
 def _section_title(page: queries.SectionPage) -> str:
     article, first = page.sections[0]
-    return first.heading if not article.is_archived else sections.NAMES[page.key]
+    return first.heading if not article.is_archived else _(sections.NAMES[page.key])
 
 
 # --- For editors -------------------------------------------------------------------------------------------------
