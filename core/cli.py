@@ -1,5 +1,6 @@
 """Commands of the house: the worker, the checks, and the server that `make run` starts."""
 
+import json
 import os
 import signal
 import sys
@@ -13,9 +14,12 @@ import structlog
 import waitress
 from flask import Flask, current_app
 from flask.cli import AppGroup
+from waitress.channel import HTTPChannel
+from waitress.task import ErrorTask
 
 from core import outbox
 from core.db import db, unit_of_work, utc_now
+from core.web import API_PREFIX
 
 log = structlog.get_logger("boardwell")
 
@@ -130,6 +134,26 @@ def _port() -> int:
     return int(value)
 
 
+class Refusal(ErrorTask):
+    """What the server itself refuses before the app sees it (a huge body, a broken request): programs get a problem."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        # A request that broke in its first line has no path.
+        if not getattr(self.request, "path", "").startswith(API_PREFIX):
+            super().execute()
+            return
+        code = {413: "too-large"}.get(error.code, "bad-request")
+        detail = "A request may have at most 1 MiB." if error.code == 413 else "This is not a request that we can read."
+        problem = {"type": "about:blank", "title": error.reason, "status": error.code, "detail": detail}
+        body = json.dumps(problem | {"code": code, "errors": []}).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", "application/problem+json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
 def serve(app: Flask, host: str, port: int, lines: list[str]) -> None:
     """Serve until SIGTERM or Ctrl-C; the worker runs beside the server and finishes the message in hand."""
     try:
@@ -145,6 +169,7 @@ def serve(app: Flask, host: str, port: int, lines: list[str]) -> None:
         )
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}. Try another PORT.") from error
+    HTTPChannel.error_task_class = Refusal
     stop = threading.Event()
     worker = threading.Thread(target=work, args=(app, stop), name="worker")
     worker.start()

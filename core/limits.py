@@ -55,7 +55,7 @@ def spend(session: Session, member_id: int, action: str, *, now: datetime, enfor
         wait = max(1, int((oldest + limit.window - now).total_seconds()))
         raise TooMany(
             "limit-reached",
-            f"You have reached the limit of {limit.count} {limit.what}. Your text is kept; please try again later.",
+            f"You have reached the limit of {limit.count} {limit.what}.",
             retry_after=wait,
         )
     session.add(Spending(member_id=member_id, action=action, at=now))

@@ -87,7 +87,7 @@ def is_api() -> bool:
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> Response:
     """One RFC 9457 answer. `errors` in `more` is a list of {field, message}."""
     body = {"type": f"{settings().base_url}/help#{code}", "title": title, "status": status, "detail": detail}
-    body |= {"code": code, **more}
+    body |= {"code": code, "errors": [], **more}
     answer = jsonify(body)
     answer.status_code = status
     answer.content_type = "application/problem+json"
@@ -118,7 +118,8 @@ def _on_app_error(error: AppError) -> Response:
         more = {k: v for k, v in error.extra.items() if k != "retry_after"}
         answer = problem(error.status, error.code, error.title, error.detail, **({"errors": errors} | more))
     else:
-        answer = error_page(error.status, error.detail, code=error.code)
+        retry_after = error.extra.get("retry_after")
+        answer = error_page(error.status, error.detail, code=error.code, retry_after=retry_after)
     if isinstance(error, TooMany) and "retry_after" in error.extra:
         answer.headers["Retry-After"] = str(error.extra["retry_after"])
     return answer

@@ -105,3 +105,11 @@ def test_a_crash_is_a_kind_page_and_a_problem_without_details(site):
     assert "secret detail" not in page.text + problem.text
     assert problem.json["code"] == "internal-error"
     site.disconnect(app)
+
+
+def test_a_form_without_its_secret_is_a_problem_of_the_usual_shape(client, session):
+    from tests.support.cast import make_member, sign_in
+
+    sign_in(client, make_member(session, "ann"))
+    answer = client.post("/api/v1/boards/backache/threads", json={})
+    assert (answer.status_code, answer.json["code"], answer.json["errors"]) == (400, "csrf-failed", [])
