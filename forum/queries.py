@@ -209,15 +209,10 @@ class ThreadPage:
     takes_comments: bool
     # The first post that this member has not seen, where they have been here before, and up to where they have read.
     first_unread_id: int | None
-    first_unread_position: int | None
     read_to: int | None
     # Whether the door should call `reading.see(session, actor, thread.id, seen_to, now=…)`.
     mark_is_due: bool
     seen_to: int
-
-    @property
-    def first_unread_page(self) -> int | None:
-        return None if self.first_unread_position is None else page_of(self.first_unread_position)
 
     def is_new(self, post: PostView) -> bool:
         """Whether this member, who has been here before, has not seen this post of somebody else."""
@@ -278,17 +273,6 @@ def _board_view(place: boards.BoardPlace, follows: bool = False) -> BoardView:
         moderation_statement=(row.moderation_statement if row else "") or boards.STATEMENT,
         is_followed=follows,
     )
-
-
-def popular_boards(session: Session, *, limit: int = 12) -> list[BoardView]:
-    """Open boards with the most published threads. Cost: 1 query."""
-    stmt = (
-        select(Board)
-        .where(Board.opened_at.is_not(None), Board.thread_count > 0)
-        .order_by(Board.thread_count.desc(), Board.id)
-        .limit(limit)
-    )
-    return [_row_view(row) for row in session.execute(stmt).scalars()]
 
 
 def followed_boards(session: Session, actor: Actor, *, limit: int = 100) -> list[BoardView]:
@@ -580,8 +564,7 @@ def thread_page(
         next=cursor,
         takes_answers=takes and frame.thread.kind is ThreadKind.QUESTION,
         takes_comments=takes,
-        first_unread_id=unread.id if unread else None,
-        first_unread_position=unread.position if unread else None,
+        first_unread_id=unread,
         read_to=read_to,
         mark_is_due=due,
         seen_to=seen_to,
@@ -826,6 +809,6 @@ def _reading(
         return None, None, True
     unread = None
     if mark.position < last:
-        stmt = select(Post.id, Post.position).where(here, Post.position > mark.position, Post.author_id != actor.id)
-        unread = session.execute(stmt.order_by(Post.position).limit(1)).one_or_none()
+        stmt = select(Post.id).where(here, Post.position > mark.position, Post.author_id != actor.id)
+        unread = session.execute(stmt.order_by(Post.position).limit(1)).scalar()
     return mark.position, unread, mark.position < seen_to or mark.at < frame.thread.last_activity_at
