@@ -30,13 +30,13 @@ def grow(house: House, by: tuple[Member, ...], thread_id: int, start: int) -> No
     [
         ("/", 7, 12),
         ("/boards/", 6, 10),
-        ("/boards/backache/", 10, 17),
-        ("/threads/{id}/saddle", 14, 23),
+        ("/boards/backache/", 11, 18),
+        ("/threads/{id}/saddle", 15, 24),
         ("/search?q=saddle", 6, 10),
         ("/unanswered", 3, 7),
         ("/members/ben", 6, 10),
         ("/members/ben?show=replies", 5, 9),
-        ("/boards/backache/ask", 8, 12),
+        ("/boards/backache/ask", 9, 13),
     ],
 )
 def test_a_page_sends_a_bounded_number_of_statements(
