@@ -799,7 +799,7 @@ def _guidance(session: Session, post_ids: Sequence[int]) -> dict[int, tuple[Guid
 
 def _reading(
     session: Session, frame: _Frame, here: ColumnElement[bool], seen_to: int, last: int
-) -> tuple[int | None, Row[*tuple[Any, ...]] | None, bool]:
+) -> tuple[int | None, int | None, bool]:
     """Up to where this member had read, the first post that they have not seen, and whether to note this visit."""
     actor = frame.actor
     if not actor.is_signed_in:
