@@ -403,7 +403,7 @@ def test_every_surface_shows_a_question_as_the_table_says(
 
 @pytest.mark.parametrize(
     "path, most",
-    [("/boards/backache", 11), ("/boards/backache/threads", 8), ("/threads/{thread}", 20), ("/search?q=hurt", 6)],
+    [("/boards/backache", 12), ("/boards/backache/threads", 8), ("/threads/{thread}", 21), ("/search?q=hurt", 6)],
 )
 def test_the_queries_of_a_whole_request_are_bounded(
     as_: As, ann: Member, ben: Member, session: Session, path: str, most: int

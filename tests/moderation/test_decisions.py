@@ -337,15 +337,6 @@ def test_undo_ends_after_a_day(stage: Stage) -> None:
     stage.undo(decided, now=stage.now + timedelta(hours=24))
 
 
-def test_undo_is_refused_once_another_case_about_the_post_is_open(stage: Stage) -> None:
-    post, case = stage.held()
-    approved = stage.decide(case, V.APPROVE)
-    stage.report(post, stage.ben)
-    with pytest.raises(Conflict) as overtaken:
-        stage.undo(approved)
-    assert overtaken.value.code == "undo-overtaken"
-
-
 def test_undo_is_refused_once_something_happened_since(stage: Stage) -> None:
     post, case = stage.held()
     decided = stage.decide(case, V.REQUEST_CHANGES)
