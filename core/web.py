@@ -1,11 +1,13 @@
 """What every page and every API answer share: errors, headers, CSRF, limits, idempotency, parked forms, health."""
 
 import hashlib
+import http
 import io
 import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, TextIO, cast
 from urllib.parse import urlencode
@@ -26,15 +28,16 @@ from flask_babel import Babel
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_smorest import Api as SmorestApi
-from flask_smorest import Blueprint as ApiBlueprint
+from flask_smorest import Blueprint as SmorestBlueprint
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import TemplateNotFound
 from markupsafe import escape
-from marshmallow import Schema, fields, validate
+from marshmallow import INCLUDE, Schema, fields, validate
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
 from core import idempotency, parked
@@ -65,11 +68,71 @@ def settings() -> Settings:
 # --- The API -----------------------------------------------------------------------------------------------------
 
 
+class ProblemField(Schema):
+    field = fields.String()
+    message = fields.String()
+
+
+class Problem(Schema):
+    """RFC 9457, with a stable `code` and the fields that are wrong. Some problems say more, such as the `version`."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True, metadata={"description": "stable, for programs"})
+    errors = fields.List(fields.Nested(ProblemField), required=True)
+
+
 class Api(SmorestApi):
-    """flask-smorest without its app-wide error handler: pages keep their pages, and 405 keeps its Allow header."""
+    """flask-smorest with errors of our own: problem+json here, and pages keep their pages."""
 
     def _register_error_handlers(self) -> None:
         """Errors are ours: see `_on_http_error`."""
+
+    def _register_responses(self) -> None:
+        """Every error is described as the problem that it is."""
+        for status in http.HTTPStatus:
+            answer: dict[str, Any] = {"description": status.phrase}
+            if status >= 400:
+                answer["content"] = {"application/problem+json": {"schema": Problem}}
+            self.spec.components.response(status.name, answer, lazy=True)
+        answer = {"description": "Any other problem", "content": {"application/problem+json": {"schema": Problem}}}
+        self.spec.components.response(self.DEFAULT_ERROR_RESPONSE_NAME, answer, lazy=True)
+
+
+class JsonReader(FlaskParser):
+    """A body that no program can mean (a hundred thousand brackets, a number of a page's length) is a bad request."""
+
+    def _raw_load_json(self, req: Any) -> Any:
+        try:
+            return super()._raw_load_json(req)
+        except (JSONDecodeError, UnicodeDecodeError):
+            raise
+        except (RecursionError, ValueError) as error:
+            raise BadRequest("Invalid JSON body.") from error
+
+
+class ApiBlueprint(SmorestBlueprint):
+    """Routes of one room; every POST is described with its Idempotency-Key."""
+
+    ARGUMENTS_PARSER = JsonReader()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks.append(_describe_key)
+
+
+def _describe_key(doc: dict[str, Any], _info: dict[str, Any], *, method: str, **_more: Any) -> dict[str, Any]:
+    if method.upper() == "POST":
+        text = "The same key and body give the first answer again, another body 422."
+        schema = {"type": "string", "minLength": 1, "maxLength": 300}
+        key = {"in": "header", "name": "Idempotency-Key", "description": text, "schema": schema}
+        doc.setdefault("parameters", []).append(key)
+    return doc
 
 
 class PageArgs(Schema):
@@ -117,6 +180,8 @@ def _on_app_error(error: AppError) -> Response:
         errors = [{"field": f, "message": m} for f, m in error.errors]
         more = {k: v for k, v in error.extra.items() if k != "retry_after"}
         answer = problem(error.status, error.code, error.title, error.detail, **({"errors": errors} | more))
+        if isinstance(error, SignInNeeded):
+            answer.headers["WWW-Authenticate"] = "Bearer"
     else:
         retry_after = error.extra.get("retry_after")
         answer = error_page(error.status, error.detail, code=error.code, retry_after=retry_after)
@@ -321,7 +386,9 @@ def _begin() -> Response | None:
             raise NotFound()
     if request.method in WRITING and request.endpoint:
         # Read first: once a form has been parsed, its bytes are gone.
-        request.get_data(cache=True)
+        sent = request.get_data(cache=True)
+        if is_api() and sent and not request.is_json:
+            raise UnsupportedMediaType("Send JSON, as application/json.")
         _check_csrf()
         return _replay_or_watch()
     return None
@@ -576,6 +643,20 @@ def init_app(app: Flask, given: Settings) -> None:
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX=API_PREFIX,
         OPENAPI_JSON_PATH="openapi.json",
+        API_SPEC_OPTIONS={
+            "components": {
+                "securitySchemes": {
+                    "token": {"type": "http", "scheme": "bearer"},
+                    "session": {
+                        "type": "apiKey",
+                        "in": "cookie",
+                        "name": "boardwell",
+                        "description": "Writing needs the header X-CSRFToken too.",
+                    },
+                }
+            },
+            "security": [{}, {"token": []}, {"session": []}],
+        },
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     csrf.init_app(app)

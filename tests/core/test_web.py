@@ -113,3 +113,35 @@ def test_a_form_without_its_secret_is_a_problem_of_the_usual_shape(client, sessi
     sign_in(client, make_member(session, "ann"))
     answer = client.post("/api/v1/boards/backache/threads", json={})
     assert (answer.status_code, answer.json["code"], answer.json["errors"]) == (400, "csrf-failed", [])
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"version": ' + "1" * 5000 + "}", "{", "\ud800"])
+def test_a_body_that_nobody_can_mean_is_a_bad_request(client, session, body):
+    from tests.support.cast import make_member, token_for
+
+    headers = {"Authorization": f"Bearer {token_for(make_member(session, 'ann'), ['read', 'write'])}"}
+    raw = body.encode("utf-8", "surrogatepass")
+    answer = client.post("/api/v1/boards/unsorted/threads", data=raw, headers=headers, content_type="application/json")
+    assert (answer.status_code, answer.json["code"]) == (400, "bad-request")
+
+
+def test_the_api_takes_json_only(client):
+    answer = client.post("/api/v1/boards/unsorted/threads", data="kind=question", content_type="text/plain")
+    assert (answer.status_code, answer.json["code"]) == (415, "unsupported-media-type")
+
+
+def test_a_program_without_a_token_is_told_how_to_come_in(client):
+    answer = client.get("/api/v1/me")
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+def test_the_description_of_the_api_names_problems_keys_and_ways_to_sign_in(client):
+    document = client.get("/api/v1/openapi.json").json
+    content = document["components"]["responses"]["DEFAULT_ERROR"]["content"]
+    assert list(content) == ["application/problem+json"]
+    problem = document["components"]["schemas"]["Problem"]
+    assert set(problem["required"]) == {"type", "title", "status", "detail", "code", "errors"}
+    assert document["components"]["securitySchemes"].keys() == {"token", "session"}
+    for methods in document["paths"].values():
+        if "post" in methods:
+            assert "Idempotency-Key" in [p.get("name") for p in methods["post"]["parameters"]]
