@@ -190,9 +190,9 @@ def _end_of_item(item: str, before: list[str], *, last: bool) -> int:
     Otherwise only the last item can run on into prose, or one far longer than the fragments before it.
     """
     if before and len(before[0]) > 3:
-        again = re.search(rf"(?<=\S)\s+{re.escape(before[0])}(?!\w)", item)
-        if again:
-            return again.start()
+        again = _said_again(item, before[0])
+        if again >= 0:
+            return again
     gap = _paragraph_gap(item)
     fragments = bool(before) and not any(_SENTENCE_END.search(other) for other in before)
     if not last and not (fragments and len(item) > RUN_ON_CHARS):
@@ -203,6 +203,18 @@ def _end_of_item(item: str, before: list[str], *, last: bool) -> int:
         if fragments or end.end() - end.start() > 1:
             return end.start()
     return gap
+
+
+def _said_again(item: str, first: str) -> int:
+    """Where white space stands before the words `first` inside the item; -1 when they do not come again."""
+    at = item.find(first)
+    while at >= 0:
+        head = item[:at].rstrip()
+        after = item[at + len(first) : at + len(first) + 1]
+        if head and len(head) < at and not (after.isalnum() or after == "_"):
+            return len(head)
+        at = item.find(first, at + 1)
+    return -1
 
 
 def _cut(text: str, at: int) -> tuple[str, str]:
