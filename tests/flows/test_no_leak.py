@@ -46,6 +46,7 @@ class Item:
     readers: set[str]  # who sees the text
     others: str  # what the rest sees: TOMBSTONE or NONE
     is_listed: bool = False  # public: lists, search and counts hold it
+    is_past: bool = False  # stands in the history alone
     id: int = 0
     thread_id: int = 0
     case_id: int | None = None
@@ -136,6 +137,7 @@ SITUATIONS: dict[str, tuple[set[str], str]] = {
     "rejected": (STAFF, NONE),
     "withdrawn unseen": (STAFF, NONE),
     "published": (EVERYBODY, NONE),
+    "kept": (EVERYBODY, NONE),
     "shielded": (EVERYBODY - {"anonymous"}, NONE),
     "hidden": (STAFF, TOMBSTONE),
     "removed": (STAFF, TOMBSTONE),
@@ -192,7 +194,7 @@ def arrange(stage: Stage, reports: dict[str, str]) -> None:
     made: dict[str, list[Item]] = {}
     for name, (readers, others) in SITUATIONS.items():
         for kind in ("question", "answer"):
-            item = Item(f"{name} {kind}", marks(name, kind), readers, others, is_listed=name == "published")
+            item = Item(f"{name} {kind}", marks(name, kind), readers, others, is_listed=name in ("published", "kept"))
             stage.write(item, kind, "author")
             made.setdefault(name, []).append(item)
     for item in made["changes_requested"]:
@@ -201,7 +203,7 @@ def arrange(stage: Stage, reports: dict[str, str]) -> None:
         stage.decide(item, "reject")
     for item in made["withdrawn unseen"]:
         stage.send(stage.pen["author"], "DELETE", f"/posts/{item.id}")
-    for name in ("published", "hidden", "removed", "withdrawn seen", "shielded"):
+    for name in ("published", "kept", "hidden", "removed", "withdrawn seen", "shielded"):
         for item in made[name]:
             stage.decide(item, "approve")
     for name, verdict in (("hidden", "hide"), ("removed", "remove")):
@@ -213,21 +215,27 @@ def arrange(stage: Stage, reports: dict[str, str]) -> None:
         stage.send(stage.pen["author"], "DELETE", f"/posts/{item.id}")
     for item in made["shielded"]:
         stage.move(item, PostState.SHIELDED)
-    hold_an_edit(stage, made["published"])
+    hold_an_edit(stage, made["published"], "edit")
+    for item in hold_an_edit(stage, made["kept"], "refused edit"):
+        stage.decide(item, "reject")
+        item.is_past = True
 
 
-def hold_an_edit(stage: Stage, published: list[Item]) -> None:
+def hold_an_edit(stage: Stage, published: list[Item], name: str) -> list[Item]:
     """An edit with a telephone number waits beside the approved text: only author and moderators see it."""
+    made = []
     for item in published:
         post = stage.session.get_one(Post, item.id, populate_existing=True)
         kind = "question" if len(item.marks) > 1 else "answer"
-        words = marks("edit", kind)
+        words = marks(name, kind)
         sent = {"version": post.version, "body": f"{words[0]} {COMMON}: call me on +44 20 7946 0958."}
         sent |= {"title": f"{words[1]} and the {COMMON}"} if kind == "question" else {}
         stage.session.commit()
         answer = stage.send(stage.pen["author"], "PATCH", f"/posts/{item.id}", sent)
         assert answer["held"], answer
-        stage.items.append(Item(f"edit of a {kind}", words, STAFF, "public text", id=item.id, thread_id=item.thread_id))
+        made.append(Item(f"{name} of a {kind}", words, STAFF, "public text", id=item.id, thread_id=item.thread_id))
+    stage.items += made
+    return made
 
 
 def leaks(where: str, text: str, item: Item, reader: str, found: list[str]) -> None:
@@ -242,12 +250,14 @@ def address_problems(stage: Stage, item: Item, reader: str) -> Iterator[str]:
     is_opening = len(item.marks) > 1
     addresses = [("page", f"/posts/{item.id}"), ("page", f"/posts/{item.id}/history"), ("api", f"/posts/{item.id}")]
     addresses += [("api", f"/posts/{item.id}/revisions")]
-    if is_opening or item.name.startswith("edit"):
+    if is_opening or "edit" in item.name:
         addresses += [("page", f"/threads/{item.thread_id}"), ("api", f"/threads/{item.thread_id}")]
     for kind, path in addresses:
         status, text = stage.follow(reader, path) if kind == "page" else stage.api(reader, path)
         where = f"{kind} {path}"
         history = path.endswith(("/history", "/revisions"))
+        if sight == FULL and item.is_past and not history:
+            continue
         if sight == FULL:
             # The title of an answer's thread stands beside it, so the first word is the one that counts.
             if status != 200 or item.marks[0] not in text:
@@ -326,7 +336,7 @@ def check_lists(stage: Stage) -> None:
 
 def expect_public_ones(stage: Stage, pages: dict[tuple[str, str], str]) -> None:
     """The quiet above means something: the same surfaces do show what is public."""
-    question, answer = (item for item in stage.items if item.is_listed)
+    question, answer = (item for item in stage.items if item.name.startswith("published"))
     for reader in stage.readers:
         for where in (LISTS[2], "/unanswered", "/members/cora", f"{API}{API_LISTS[1]}", f"{API}{API_LISTS[4]}"):
             assert question.marks[1] in pages[reader, where], f"{reader} {where}"
