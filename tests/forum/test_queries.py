@@ -84,6 +84,15 @@ def test_a_list_shows_nobody_but_its_author_a_thread_that_is_not_public(stage: S
     assert queries.waiting_threads(stage.session, stage.ben, board_id(stage)) == []
 
 
+def test_members_find_a_shielded_thread_in_the_list_and_visitors_do_not(stage: Stage) -> None:
+    for n in range(3):
+        stage.ask(title=f"public {n}")
+    stage.ask(title="shielded", body="SHIELD it")
+    for sort in ("active", "new", "helpful", "unanswered"):
+        assert "shielded" in rows(stage, stage.ben, sort=sort)
+        assert "shielded" not in rows(stage, sort=sort)
+
+
 def test_unanswered_questions_of_my_boards(stage: Stage) -> None:
     stage.ask(title="here")
     stage.ask(title="there", board_slug="unsorted")
@@ -368,7 +377,7 @@ def grow(stage: Stage, threads: int, answers: int) -> int:
     "what, most",
     [
         ("board", 2),
-        ("board list", 2),
+        ("board list", 3),
         ("unanswered", 2),
         ("thread", 13),
         ("thread for a visitor", 8),
