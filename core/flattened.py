@@ -61,7 +61,7 @@ def render_plain_lists(text: str) -> str:
         elif block.kind == "table":
             out.append(_table(block.text))
         elif _plain(block.text) in contents or _is_heading(blocks, number):
-            out.append(f"<h4>{_squeeze(block.text)}</h4>")
+            out.append(f"<h3>{_squeeze(block.text)}</h3>")
         else:
             out.append(_paragraph(block.text, first=number == 0))
     if open_list:

@@ -100,7 +100,7 @@ def _rule(session: Session, row: Row, now: datetime) -> str:
 def _page(session: Session, row: Row, now: datetime) -> str:
     body = row["body"].strip()
     values = {"title": row["title"], "body": body}
-    return _version(session, PageText, row, values, {"html": render(body, "article").html}, now)
+    return _version(session, PageText, row, values, {"html": render(body, "house").html}, now)
 
 
 def _version(session: Session, model: Any, row: Row, values: Row, derived: Row, now: datetime) -> str:

@@ -1,6 +1,7 @@
 """The pages of the reference, the house's own pages, and the editor's doors."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -276,3 +277,10 @@ def test_only_editors_may_edit(reference: Session, client: FlaskClient, ann: Mem
         assert other.post(path, data=sent(other, "/me/", markdown="mine")).status_code == 403
         assert f'href="{path}"' not in text_of(other, "/reference/hiccups/treatments")
     assert reference.execute(select(Article.version).where(~Article.is_archived)).scalar_one() == 1
+
+
+def test_headings_of_a_house_text_follow_the_title_of_its_page(tables: Session, client: FlaskClient) -> None:
+    page = text_of(client, "/about")
+    levels = [int(level) for level in re.findall(r"<h([1-6])[ >]", page)]
+    assert levels[0] == 1 and levels[1] == 2
+    assert all(after - before <= 1 for before, after in pairwise(levels))

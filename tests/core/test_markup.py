@@ -247,7 +247,7 @@ def test_a_short_line_above_a_text_is_its_heading() -> None:
     html = render_plain_lists(
         "Tests for the back\n\nYour doctor looks at how you move and where it hurts.\n\nSource: a clinic"
     )
-    assert html.startswith("<h4>Tests for the back</h4>\n<p>")
+    assert html.startswith("<h3>Tests for the back</h3>\n<p>")
     assert html.endswith("<p>Source: a clinic</p>")
 
 
@@ -256,8 +256,8 @@ def test_key_points_are_a_list_and_the_same_lines_are_headings_further_down() ->
         "Key Points\n     - Backs heal.    - Walking helps.\n\n  Backs heal.\n  Most do.\n\n  Walking helps.\n  A bit."
     )
     html = render_plain_lists(text)
-    assert html.startswith("<h4>Key Points</h4>\n<ul>\n<li>Backs heal.</li>\n<li>Walking helps.</li>\n</ul>")
-    assert re.findall("<h4>(.*?)</h4>", html) == ["Key Points", "Backs heal.", "Walking helps."]
+    assert html.startswith("<h3>Key Points</h3>\n<ul>\n<li>Backs heal.</li>\n<li>Walking helps.</li>\n</ul>")
+    assert re.findall("<h3>(.*?)</h3>", html) == ["Key Points", "Backs heal.", "Walking helps."]
 
 
 def test_a_summary_opening_is_set_off() -> None:
