@@ -284,3 +284,16 @@ def test_headings_of_a_house_text_follow_the_title_of_its_page(tables: Session, 
     levels = [int(level) for level in re.findall(r"<h([1-6])[ >]", page)]
     assert levels[0] == 1 and levels[1] == 2
     assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_a_saved_edit_shows_beside_the_board_on_the_next_request(
+    reference: Session, client: FlaskClient, ed: Member
+) -> None:
+    reader = client.application.test_client()
+    assert "Peppermint" not in text_of(reader, "/boards/hiccups/")
+    sign_in(client, ed)
+    path = f"/reference/hiccups/edit/{section_id(reference, 'introduction')}"
+    saved = client.post(path, data=sent(client, path, heading="Peppermint", markdown="Peppermint oil was tried."))
+    assert saved.status_code == 303
+    page = text_of(reader, "/boards/hiccups/")
+    assert "Peppermint oil was tried." in page and 'href="/reference/hiccups/introduction"' in page
