@@ -51,6 +51,8 @@ MAX_BODY_BYTES = 1_048_576
 API_PREFIX = "/api/v1"
 # Database keys are 32-bit integers: a larger number in an address can belong to nothing.
 MAX_ID = 2**31 - 1
+# How long a second press waits for the answer to the first, in seconds.
+FIRST_ANSWER_WITHIN = 10.0
 WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 csrf = CSRFProtect()
@@ -174,6 +176,11 @@ def _flat(messages: Any, path: str = "") -> Iterable[dict[str, str]]:
 
 
 def _on_app_error(error: AppError) -> Response:
+    if isinstance(error, BeingWorkedOn):
+        # A browser shows the answer to the second press: it must be the answer to the first.
+        answer = _first_answer(error.key_hash, error.body_hash)
+        if answer is not None:
+            return answer
     if isinstance(error, SignInNeeded) and not is_api():
         return _to_sign_in()
     if is_api():
@@ -342,14 +349,43 @@ def _replay_or_watch() -> Response | None:
         g.idempotency = key_hash
         db.session().info["on_begin"] = [lambda s: _insert_key(s, key_hash, body_hash)]
         return None
-    if known.body_hash != body_hash:
-        raise Invalid("idempotency-key-reused", "This Idempotency-Key was used with another body.")
-    if known.status is None:
+    answer = _first_answer(key_hash, body_hash)
+    if answer is None:
         raise Conflict("idempotency-in-progress", "The first request with this key has not been answered yet.")
+    return answer
+
+
+def _first_answer(key_hash: str, body_hash: str) -> Response | None:
+    """What the first request with this key got. Its row comes with the work, its answer a moment after: wait for it."""
+    until = time.monotonic() + FIRST_ANSWER_WITHIN
+    while True:
+        known = idempotency.find(db.session(), key_hash)
+        db.session.commit()
+        if known is None:
+            return None
+        if known.body_hash != body_hash:
+            raise Invalid("idempotency-key-reused", "This Idempotency-Key was used with another body.")
+        if known.status is not None:
+            break
+        if time.monotonic() > until:
+            return None
+        time.sleep(0.02)
     answer = Response(known.body or "", known.status)
     answer.headers.update(known.headers or {})
     answer.headers["Idempotent-Replayed"] = "true"
     return answer
+
+
+class BeingWorkedOn(AppError):
+    """The same request came twice at once, and the other one was first. No door may take it for its own conflict."""
+
+    status = 409
+    title = Conflict.title
+
+    def __init__(self, key_hash: str, body_hash: str) -> None:
+        super().__init__("idempotency-in-progress", "The same request is being worked on at this moment.")
+        self.key_hash = key_hash
+        self.body_hash = body_hash
 
 
 def _insert_key(s: Any, key_hash: str, body_hash: str) -> None:
@@ -357,7 +393,9 @@ def _insert_key(s: Any, key_hash: str, body_hash: str) -> None:
     try:
         s.flush()
     except IntegrityError as error:
-        raise Conflict("idempotency-in-progress", "The same request is being worked on at this moment.") from error
+        # The answer that will be kept under this key is not ours.
+        g.pop("idempotency", None)
+        raise BeingWorkedOn(key_hash, body_hash) from error
 
 
 def _keep_answer(answer: Response) -> None:
