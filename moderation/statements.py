@@ -261,7 +261,7 @@ def _automation(findings: Sequence[Finding], *, held: bool) -> str:
         return "An automatic rule held the text back. A person read it and decided."
     if findings:
         return "An automatic rule pointed us to it. A person read it and decided."
-    return "No automatic tool was used. A person found it and decided."
+    return "No automatic tool was used. People found it and decided."
 
 
 def deadline(informed_at: datetime) -> datetime:
