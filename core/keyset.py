@@ -7,8 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, and_, or_
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Enum,
+    Integer,
+    Numeric,
+    Row,
+    Select,
+    String,
+    TypeDecorator,
+    and_,
+    or_,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.types import TypeEngine
 
 from core.errors import Invalid
 
@@ -46,7 +61,10 @@ def page(
     """
     check_limit(limit)
     if after:
-        stmt = stmt.where(_beyond(keys, _decode(after, len(keys))))
+        values = _decode(after, len(keys))
+        if not all(_fits(value, key.column.type) for key, value in zip(keys, values, strict=True)):
+            raise _bad_cursor()
+        stmt = stmt.where(_beyond(keys, values))
     order = [k.column.desc() if k.descending else k.column.asc() for k in keys]
     rows = list(session.execute(stmt.order_by(*order).limit(limit + 1)).all())
     more = len(rows) > limit
@@ -86,4 +104,31 @@ def _decode(cursor: str, length: int) -> list[Any]:
             raise ValueError("number out of range")
         return values
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise Invalid("bad-cursor", "This cursor is not one of ours; start again without it.") from error
+        raise _bad_cursor() from error
+
+
+def _bad_cursor() -> Invalid:
+    return Invalid("bad-cursor", "This cursor is not one of ours; start again without it.")
+
+
+def _fits(value: Any, kind: TypeEngine[Any]) -> bool:
+    """Whether a column of this type can be compared with the value: PostgreSQL would break off the transaction."""
+    if isinstance(kind, TypeDecorator):
+        kind = kind.impl_instance
+    if isinstance(kind, Boolean):
+        return isinstance(value, bool)
+    if isinstance(kind, Integer):
+        bits = 63 if isinstance(kind, BigInteger) else 31
+        return type(value) is int and -(2**bits) <= value < 2**bits
+    if isinstance(kind, Numeric):
+        return type(value) in (int, float)
+    if isinstance(kind, DateTime):
+        return isinstance(value, datetime)
+    if isinstance(kind, Enum):
+        return value in kind.enums
+    return not isinstance(kind, String) or (isinstance(value, str) and "\x00" not in value and _is_whole(value))
+
+
+def _is_whole(text: str) -> bool:
+    """Whether the text can be written down: half of a surrogate pair cannot."""
+    return not any(0xD800 <= ord(char) < 0xE000 for char in text)

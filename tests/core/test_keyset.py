@@ -1,5 +1,7 @@
 """Keyset pages: complete, without repeats, and deaf to made-up cursors."""
 
+import base64
+import json
 from datetime import timedelta
 
 import pytest
@@ -38,6 +40,24 @@ def test_a_cursor_that_is_not_ours_is_refused(session, cursor):
     with pytest.raises(Invalid) as refused:
         rows(session, after=cursor, limit=5)
     assert refused.value.code == "bad-cursor"
+
+
+@pytest.mark.parametrize("first", ["a text", "a\x00", "\ud800", 5, True, 1.5])
+@pytest.mark.parametrize("last", ["a text", True, 2**40, 1.5])
+def test_a_cursor_of_other_types_is_refused_before_the_database_sees_it(session, first, last):
+    for values in ([first, 1], [{"t": "2026-01-01T00:00:00+00:00"}, last]):
+        cursor = base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+        with pytest.raises(Invalid):
+            rows(session, after=cursor, limit=5)
+    assert rows(session, after=None, limit=5).items == []
+
+
+@pytest.mark.parametrize("text", ["a\x00", "\ud800", 5])
+def test_a_cursor_holds_only_text_that_can_be_stored(session, text):
+    keys = [Key(AuditEntry.action, "action"), Key(AuditEntry.id, "id")]
+    cursor = base64.urlsafe_b64encode(json.dumps([text, 1]).encode()).decode()
+    with pytest.raises(Invalid):
+        page(session, select(AuditEntry.id, AuditEntry.action), keys, after=cursor, limit=5)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 101])
