@@ -93,6 +93,7 @@ ANSWERS = {
     "boardwell.setup": SETUP,
     "boardwell.page_text": content.queries.page_text,
     "boardwell.help_lines": content.queries.help_lines,
+    "boardwell.help_before_sending": moderation.screen.help_before_sending,
     "boardwell.close_hooks": (forum.closing.leave,),
 }
 

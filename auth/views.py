@@ -171,6 +171,16 @@ def consent_text(s: Session, now: datetime) -> tuple[int, str, str]:
     return found.version, found.body, found.html
 
 
+def help_for_kept(kept: parked.ParkedForm | None) -> tuple[Any, ...]:
+    """Help lines beside a kept text that speaks of a crisis. The moderation room hands it over through wsgi."""
+    find = current_app.extensions.get("boardwell.help_before_sending")
+    if kept is None or find is None:
+        return ()
+    text = "\n".join(value for name, value in kept.fields if name in ("title", "body"))
+    country = current_actor().country or settings().country
+    return tuple(find(db.session(), text, country=country, now=utc_now()))
+
+
 def _register_values(errors: Mapping[str, str]) -> dict[str, Any]:
     kept = parked_form(None)
     _version, text, html = consent_text(db.session(), utc_now())
@@ -178,6 +188,7 @@ def _register_values(errors: Mapping[str, str]) -> dict[str, Any]:
         "form": request.form,
         "errors": errors,
         "kept": kept is not None,
+        "guidance": help_for_kept(kept),
         "consent_text": text,
         "consent_html": html,
         "min_age": settings().min_age,
@@ -188,7 +199,8 @@ def _register_values(errors: Mapping[str, str]) -> dict[str, Any]:
 @blueprint.get("/register/sent")
 @public
 def register_sent() -> Answer:
-    return page("register_sent", kept=parked_form(None) is not None)
+    kept = parked_form(None)
+    return page("register_sent", kept=kept is not None, guidance=help_for_kept(kept))
 
 
 @blueprint.get("/confirm")
@@ -254,7 +266,8 @@ def login() -> Answer:
 def _login_values(errors: Mapping[str, str]) -> dict[str, Any]:
     kept = parked_form(None)
     next_path = forms.local_path(request.values.get("next")) or ""
-    return {"form": request.form, "errors": errors, "kept": kept is not None, "next": next_path}
+    values = {"form": request.form, "errors": errors, "kept": kept is not None, "next": next_path}
+    return values | {"guidance": help_for_kept(kept)}
 
 
 @blueprint.post("/login")
@@ -359,7 +372,8 @@ def resume() -> Answer:
     if any(name == "intent" for name, _value in kept.fields):
         sent.append(("intent", "send"))
     shown = [(name, value) for name, value in sent if name in ("title", "body", "note") and value.strip()]
-    return page("resume", path=kept.path, sent=sent, shown=shown, can_edit=_has_page(kept.path))
+    can_edit, guidance = _has_page(kept.path), help_for_kept(kept)
+    return page("resume", path=kept.path, sent=sent, shown=shown, can_edit=can_edit, guidance=guidance)
 
 
 def _has_page(path: str) -> bool:

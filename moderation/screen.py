@@ -6,6 +6,7 @@ Also what its author sees of the wait. Everything happens in the transaction tha
 import hashlib
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, true
@@ -23,7 +24,7 @@ from forum.gate import GuidanceNote, HeldReason, HeldStatus, Screening, Submissi
 from forum.models import Post, Revision
 from moderation import cases, eligibility, help_lines, on_call, reports, triage
 from moderation.models import Case, Decision, Finding, TextPrint
-from moderation.signals import contract, rulebook
+from moderation.signals import contract, crisis, rulebook
 from moderation.signals.contract import Copies, Draft, RedFlagRule
 
 # The expected wait is the median of real waits of so many days, once there are so many of them.
@@ -230,6 +231,21 @@ def guidance(
         message = said.message.replace("{emergency}", lines.emergency)
         notes.append(GuidanceNote(said.kind, said.urgency, message, tuple(resources)))
     return tuple(notes)
+
+
+def help_before_sending(session: Session, text: str, *, country: str, now: datetime) -> tuple[GuidanceNote, ...]:
+    """The lines for somebody in a crisis whose text waits for them to sign in: help must not wait too.
+
+    Stores nothing and calls nobody. Cost: a query, and only where the words are met.
+    """
+    rules = rulebook.shipped()
+    found = triage.run(Draft(body=text, rules=rules, country=country), signals=(crisis.crisis,))
+    notes = []
+    for said in found.advice[:1]:
+        words = rules[crisis.RULES].data
+        message = f"{words['kinds'][said.kind]['after_decision']} {words['unsent']}"
+        notes.append(replace(said, message=message))
+    return guidance(session, notes, country=country, now=now)
 
 
 # --- What the author sees ----------------------------------------------------------------------------------------

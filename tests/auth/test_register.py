@@ -15,6 +15,7 @@ from core.db import Base, utc_now
 from core.errors import Invalid
 from core.outbox import OutboxMessage
 from core.parked import ParkedForm
+from tests.flows.scene import load_starter
 from tests.support.cast import PASSWORD, csrf_of, make_member, sign_in
 from tests.support.mailbox import link_in, mails
 
@@ -337,6 +338,21 @@ def test_the_kept_text_belongs_to_the_new_account_on_any_device(
     phone.post("/resume/drop", data={"csrf_token": csrf_of(phone, "/resume")})
     assert session.execute(select(func.count(ParkedForm.id))).scalar_one() == 0
     assert phone.get("/resume").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("text", "met"), [("I took 60 tablets tonight and I want to die", True), ("My back hurts", False)]
+)
+def test_a_visitor_in_a_crisis_gets_the_help_lines_before_any_account(
+    app: Flask, client: FlaskClient, session: Session, text: str, met: bool
+) -> None:
+    load_starter(app)
+    sent = {"csrf_token": csrf_of(client), "title": "Tonight", "body": text}
+    to = client.post("/boards/backache/ask", data=sent).headers["Location"]
+    for path in (to, "/register", "/register/sent"):
+        page = client.get(path).get_data(as_text=True)
+        assert ("116 123" in page) is met, path
+        assert ("Nobody here has read your text yet" in page) is met, path
 
 
 def test_a_password_never_comes_back_on_a_page(client: FlaskClient) -> None:
