@@ -47,6 +47,7 @@ class Case(Base):
     # The number of the decision to come; (case, round) is a decision's key.
     round: Mapped[int] = mapped_column(default=1)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # When it ended: decided, or moot. None while it is live.
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
