@@ -124,6 +124,8 @@ class Decision(Base):
         UniqueConstraint("case_id", "round"),
         Index("ix_decision_moderator", "moderator_id", "at"),
         Index("ix_decision_at", "at"),
+        Index("ix_decision_rule", "rule_code", "id"),
+        Index("ix_decision_verdict", "verdict", "id"),
         CheckConstraint("length(reason) > 0", name="has_reason"),
         CheckConstraint("length(rule_code) > 0", name="has_rule"),
     )
