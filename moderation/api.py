@@ -6,12 +6,13 @@ from flask import Response
 from marshmallow import Schema, fields, validate
 
 from auth.doors import current_actor, needs, public
+from core import audit
 from core.db import db, unit_of_work, utc_now
 from core.errors import AppError, Conflict, Invalid
 from core.vocabulary import Action, CaseState, PostKind, PostState, Priority, ReportStatus, ThreadKind, Verdict
 from core.web import ApiBlueprint, PageArgs, settings
 from forum.api import Held
-from moderation import cases, decisions, queries, reports
+from moderation import cases, decisions, modlog, queries, reports
 
 blueprint = ApiBlueprint("moderation-api", __name__, description="Reports, statements of reasons, and the queue")
 
@@ -250,6 +251,50 @@ class MyDecisionList(Schema):
     next = fields.String(allow_none=True)
 
 
+class ModlogArgs(PageArgs):
+    rule = fields.String(load_default=None, metadata={"description": "a rule's code"})
+    verdict = fields.Enum(Verdict, by_value=True, load_default=None)
+    board = fields.String(load_default=None, metadata={"description": "a board's slug"})
+    month = fields.String(
+        load_default=None,
+        validate=validate.Regexp(modlog.MONTH, error="A month such as 2026-03."),
+        metadata={"description": "such as 2026-03, UTC"},
+    )
+
+
+class ModlogEntry(Schema):
+    id = fields.Integer(metadata={"description": "the decision's number"})
+    day = fields.Date()
+    verdict = fields.Enum(Verdict, by_value=True)
+    rule = fields.String(attribute="rule_code")
+    rule_version = fields.Integer()
+    rule_title = fields.String(allow_none=True)
+    board = fields.Function(
+        lambda row: {"slug": row.board_slug, "name": row.board_name} if row.board_slug else None,
+        metadata={"description": "{slug name}; null for a board too small to be named"},
+    )
+    kind = fields.String(allow_none=True, metadata={"description": "question experience answer comment"})
+    automated_detection = fields.Boolean(metadata={"description": "a signal of the site pointed to the text"})
+    automated_decision = fields.Boolean(metadata={"description": "the site itself decided"})
+    takes_back = fields.Integer(allow_none=True, metadata={"description": "a decision's number"})
+    taken_back_by = fields.Integer(allow_none=True, metadata={"description": "a decision's number"})
+
+
+class HeadSchema(Schema):
+    day = fields.Date()
+    entries = fields.Integer(attribute="count")
+    hash = fields.String()
+    head = fields.Function(
+        lambda head: f"{head.count}:{head.hash}", metadata={"description": "what verify-log --against takes"}
+    )
+
+
+class ModlogList(Schema):
+    items = fields.List(fields.Nested(ModlogEntry))
+    next = fields.String(allow_none=True)
+    heads = fields.List(fields.Nested(HeadSchema), metadata={"description": "of the audit chain, the latest days"})
+
+
 # --- Members -----------------------------------------------------------------------------------------------------
 
 
@@ -305,6 +350,21 @@ def my_held(args: dict[str, Any]) -> Any:
 def my_decisions(args: dict[str, Any]) -> Any:
     """The decisions that restricted one's own posts."""
     return queries.my_decisions(db.session(), current_actor(), **args)
+
+
+@blueprint.get("/modlog")
+@public
+@blueprint.arguments(ModlogArgs, location="query")
+@blueprint.response(200, ModlogList)
+def public_log(args: dict[str, Any]) -> Any:
+    """Every decision without names or texts, newest first, and the daily heads of the audit chain."""
+    session = db.session()
+    found = modlog.entries(session, **args)
+    return {
+        "items": found.items,
+        "next": found.next,
+        "heads": audit.recorded_heads(session, limit=modlog.SHOWN_HEADS),
+    }
 
 
 # --- The queue ---------------------------------------------------------------------------------------------------
