@@ -83,6 +83,7 @@ class Post(Base):
         Index("ix_post_author", "author_id", "id"),
         Index("ix_post_thread_helpful", "thread_id", "kind", "state", "helpful_count", "position"),
         Index("ix_post_state", "state", "id"),
+        Index("ix_post_published", "published_at", "kind"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
