@@ -80,6 +80,7 @@ def test_verify_log_finds_the_first_changed_entry(app: Flask, stage: Stage) -> N
     assert done.exit_code == 1
     found = json.loads(done.stdout)
     assert (found["ok"], found["broken"]["entry"]) == (False, last - 2)
+    assert run(app, stage, "verify-log").exit_code == 1
 
 
 def test_verify_log_finds_with_a_kept_head_what_the_chain_alone_cannot_show(
@@ -110,4 +111,3 @@ def test_verify_log_refuses_what_is_no_head(app: Flask, stage: Stage, tmp_path: 
     for given in ("12:abc", str(tmp_path / "missing"), str(nothing)):
         done = run(app, stage, "verify-log", "--against", given)
         assert done.exit_code == 2 and "neither a head" in done.stderr
-    assert run(app, stage, "verify-log").exit_code == 1
