@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
@@ -21,6 +23,7 @@ from moderation.models import Decision, Finding, Report, Statement
 from tests.forum.counting import counting
 from tests.moderation.desk import text_of
 from tests.moderation.stage import Stage, make_condition
+from tests.support.browser import Pages
 from tests.support.mailbox import mails
 
 PERSONAL = "Ring Zebulon Quux on 020 7946 0958 or zebulon.quux@gmail.com"
@@ -200,6 +203,30 @@ def test_a_page_of_the_log_costs_the_same_however_many_decisions_there_are(stage
     with counting(stage.session) as many:
         client.get("/modlog")
     assert len(many) == len(few) <= MOST_QUERIES
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_the_log_reads_well_by_every_means(stage: Stage, live_server: str, new_page: Pages) -> None:
+    """On a phone, without scripts, by keyboard; axe finds nothing to complain about in either scheme."""
+    history(stage)
+    audit.record_head(stage.session, now=stage.now)
+    grow(stage)
+    for scheme in ("light", "dark"):
+        page = new_page(width=375, scheme=scheme)
+        page.goto("/modlog?verdict=reject")
+        assert Axe().run(page).response["violations"] == []
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page = new_page(width=320, scripts=False)
+    page.goto("/modlog")
+    page.get_by_text("Show only some").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Decision").select_option("reject")
+    page.get_by_role("button", name="Show").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/modlog?*verdict=reject*")
+    assert page.locator("li.result").count() == 1
+    assert page.get_by_role("link", name="No amounts of medicine").is_visible()
 
 
 # --- The daily heads ---------------------------------------------------------------------------------------------
