@@ -410,8 +410,8 @@ class MetricsSchema(Schema):
     taken_back = fields.Nested(TakenBackSchema)
     overturn_rate = fields.Float(allow_none=True, metadata={"description": "of appeals: null until there are any"})
     skips = fields.Integer(allow_none=True, metadata={"description": "null until cases can be skipped"})
-    load = fields.List(fields.Nested(LoadSchema), metadata={"description": "at most 50"})
-    load_left_out = fields.Integer()
+    moderators = fields.List(fields.Nested(LoadSchema), attribute="load", metadata={"description": "at most 50"})
+    moderators_left_out = fields.Integer(attribute="load_left_out")
     answers = fields.Nested(AnswersSchema)
     newcomers = fields.Nested(NewcomersSchema)
 
@@ -422,7 +422,6 @@ class MetricsArgs(Schema):
         validate=validate.OneOf(metrics.WINDOWS),
         metadata={"description": "how far back, today included"},
     )
-
 
 
 # --- Members -----------------------------------------------------------------------------------------------------

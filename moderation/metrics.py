@@ -562,29 +562,26 @@ def _load(session: Session, span: Window) -> tuple[tuple[Load, ...], int]:
 def _answers(session: Session, span: Window) -> Answers:
     """One query. A question counts from the moment when readers could first see it, and so does an answer."""
     opening, answer = aliased(Post), aliased(Post)
-    first = (
-        select(func.min(answer.published_at))
-        .where(
-            answer.thread_id == Thread.id,
-            answer.kind == PostKind.ANSWER,
-            answer.state.in_(SHOWN),
-            answer.author_id != Thread.author_id,
-        )
-        .correlate(Thread)
-        .scalar_subquery()
+    is_answer = and_(
+        answer.thread_id == Thread.id,
+        answer.kind == PostKind.ANSWER,
+        answer.state.in_(SHOWN),
+        answer.author_id != Thread.author_id,
     )
     asked = (
         select(
             epoch(opening.published_at).label("asked"),
-            (epoch(first) - epoch(opening.published_at)).label("wait"),
+            (epoch(func.min(answer.published_at)) - epoch(opening.published_at)).label("wait"),
         )
-        .join(Thread, Thread.id == opening.thread_id)
+        .join_from(opening, Thread, Thread.id == opening.thread_id)
+        .outerjoin(answer, is_answer)
         .where(
             opening.kind == PostKind.OPENING,
             _during(opening.published_at, span),
             Thread.kind == ThreadKind.QUESTION,
             Thread.state.in_(SHOWN),
         )
+        .group_by(opening.id, opening.published_at)
         .subquery()
     )
     a = asked.c
@@ -627,14 +624,13 @@ def _answers(session: Session, span: Window) -> Answers:
 
 def _newcomers(session: Session, span: Window) -> Newcomers:
     """One query: the first posts that others could read, and whether their authors wrote again."""
-    post, earlier, again = aliased(Post), aliased(Post), aliased(Post)
+    again, first = aliased(Post), func.min(Post.published_at)
+    # Over an index that holds both columns: no post itself is read.
     firsts = (
-        select(post.author_id, func.min(post.published_at).label("first"))
-        .where(
-            _during(post.published_at, span),
-            ~exists().where(earlier.author_id == post.author_id, earlier.published_at < span.since),
-        )
-        .group_by(post.author_id)
+        select(Post.author_id, first.label("first"))
+        .where(Post.published_at.is_not(None))
+        .group_by(Post.author_id)
+        .having(_during(first, span))
         .subquery()
     )
     f = firsts.c

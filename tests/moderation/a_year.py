@@ -150,8 +150,7 @@ def _talk(year: Year, boards: list[int], members: list[tuple[int, datetime]]) ->
             threads.append(_thread(len(threads), kind, author, at, state, chance.choices(boards, _popular(boards))[0]))
             where, what = len(threads) - 1, PostKind.OPENING
         else:
-            recent = threads[-chance.choice((3, 6, 30)) :]
-            where = threads.index(chance.choice(recent))
+            where = chance.randrange(max(0, len(threads) - chance.choice((3, 6, 30))), len(threads))
             is_question = threads[where]["kind"] is ThreadKind.QUESTION
             what = PostKind.ANSWER if is_question and chance.random() < 0.75 else PostKind.COMMENT
         places[where] = places.get(where, -1) + 1
