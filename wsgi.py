@@ -72,6 +72,7 @@ HOUSEKEEPING = (
     outbox.forget_old,
     auth.members.forget_old,
     forum.drafts.forget_old,
+    moderation.cli.publish_head,
 )
 # What `ops check` asks.
 CHECKS = (forum.checks.checks, moderation.checks.checks)

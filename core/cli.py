@@ -6,18 +6,20 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 
 import click
 import flask_migrate
 import structlog
 import waitress
+from alembic.script import ScriptDirectory
 from flask import Flask, current_app
 from flask.cli import AppGroup
 from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask
 
-from core import outbox
+from core import backup, outbox
 from core.db import db, unit_of_work, utc_now
 from core.web import API_PREFIX
 
@@ -113,6 +115,41 @@ def check() -> None:
         click.echo(f"{len(wrong)} invariants are broken.", err=True)
         sys.exit(1)
     click.echo("All invariants hold.")
+
+
+@ops.command("backup")
+@click.argument("path", type=click.Path(path_type=Path))
+def back_up(path: Path) -> None:
+    """Copy the whole database into the new file PATH, while the site runs."""
+    started = time.monotonic()
+    try:
+        size = backup.backup(db.engine.url, path, say=click.echo)
+    except backup.BackupError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{path}: {size / 1_000_000:,.1f} MB in {time.monotonic() - started:.1f} s.")
+    click.echo("It holds everything that members wrote: keep it safe. The secret key is not in it: keep that apart.")
+
+
+@ops.command("restore")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Replace whatever is in the database.")
+def restore(path: Path, force: bool) -> None:
+    """Put the backup PATH into an empty database. Stop the site first."""
+    started = time.monotonic()
+    db.engine.dispose()
+    try:
+        backup.restore(db.engine.url, path, force=force, say=click.echo)
+    except backup.BackupError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"Restored in {time.monotonic() - started:.1f} s.")
+    if backup.version_of(db.engine.url) != _newest_migration():
+        click.echo("The backup is of another version of Boardwell: run `flask --app wsgi db upgrade` first.")
+    click.echo("Then see whether all is well: `flask --app wsgi ops check`, `flask --app wsgi moderation verify-log`.")
+
+
+def _newest_migration() -> str | None:
+    config = current_app.extensions["migrate"].migrate.get_config()
+    return ScriptDirectory.from_config(config).get_current_head()
 
 
 @ops.command("up")

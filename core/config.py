@@ -33,6 +33,7 @@ class Settings:
     base_url: str = "http://127.0.0.1:8000"
     country: str = "GB"
     contact: str = ""
+    operator_mail: str | None = None
     moderation_hours: tuple[int, int] = (8, 20)
     on_call_webhook: str | None = None
     min_age: int = 16
@@ -64,6 +65,7 @@ class Settings:
             base_url=base_url,
             country=get.matching("COUNTRY", "GB", r"[A-Z]{2}", "two capital letters such as GB"),
             contact=get.text("CONTACT", ""),
+            operator_mail=get.address("OPERATOR_MAIL"),
             moderation_hours=get.hours("MODERATION_HOURS", (8, 20)),
             on_call_webhook=get.url("ON_CALL_WEBHOOK", ("http", "https")),
             min_age=get.number("MIN_AGE", 16, 13, 21),
@@ -125,6 +127,12 @@ class _Reader:
         if parts.scheme not in schemes or not (parts.hostname or parts.path):
             raise SettingsError(name, f"must start with {' or '.join(s + '://' for s in schemes)}")
         return value
+
+    def address(self, name: str) -> str | None:
+        value = self.text(name, "")
+        if value and not re.fullmatch(r"[^\s@<>,;:]+@[^\s@<>,;:]+", value):
+            raise SettingsError(name, f"must be one e-mail address, not {value!r}")
+        return value or None
 
     def hours(self, name: str, default: tuple[int, int]) -> tuple[int, int]:
         value = self.text(name, f"{default[0]}-{default[1]}")

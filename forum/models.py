@@ -83,6 +83,8 @@ class Post(Base):
         Index("ix_post_author", "author_id", "id"),
         Index("ix_post_thread_helpful", "thread_id", "kind", "state", "helpful_count", "position"),
         Index("ix_post_state", "state", "id"),
+        Index("ix_post_published", "published_at", "kind"),
+        Index("ix_post_author_published", "author_id", "published_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

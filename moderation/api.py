@@ -6,12 +6,13 @@ from flask import Response
 from marshmallow import Schema, fields, validate
 
 from auth.doors import current_actor, needs, public
+from core import audit
 from core.db import db, unit_of_work, utc_now
 from core.errors import AppError, Conflict, Invalid
 from core.vocabulary import Action, CaseState, PostKind, PostState, Priority, ReportStatus, ThreadKind, Verdict
 from core.web import ApiBlueprint, PageArgs, settings
 from forum.api import Held
-from moderation import cases, decisions, queries, reports
+from moderation import cases, decisions, metrics, modlog, queries, reports
 
 blueprint = ApiBlueprint("moderation-api", __name__, description="Reports, statements of reasons, and the queue")
 
@@ -250,6 +251,179 @@ class MyDecisionList(Schema):
     next = fields.String(allow_none=True)
 
 
+class ModlogArgs(PageArgs):
+    rule = fields.String(load_default=None, metadata={"description": "a rule's code"})
+    verdict = fields.Enum(Verdict, by_value=True, load_default=None)
+    board = fields.String(load_default=None, metadata={"description": "a board's slug"})
+    month = fields.String(
+        load_default=None,
+        validate=validate.Regexp(modlog.MONTH, error="A month such as 2026-03."),
+        metadata={"description": "such as 2026-03, UTC"},
+    )
+
+
+class ModlogEntry(Schema):
+    id = fields.Integer(metadata={"description": "the decision's number"})
+    day = fields.Date()
+    verdict = fields.Enum(Verdict, by_value=True)
+    rule = fields.String(attribute="rule_code")
+    rule_version = fields.Integer()
+    rule_title = fields.String(allow_none=True)
+    board = fields.Function(
+        lambda row: {"slug": row.board_slug, "name": row.board_name} if row.board_slug else None,
+        metadata={"description": "{slug name}; null for a board too small to be named"},
+    )
+    kind = fields.String(allow_none=True, metadata={"description": "question experience answer comment"})
+    automated_detection = fields.Boolean(metadata={"description": "a signal of the site pointed to the text"})
+    automated_decision = fields.Boolean(metadata={"description": "the site itself decided"})
+    takes_back = fields.Integer(allow_none=True, metadata={"description": "a decision's number"})
+    taken_back_by = fields.Integer(allow_none=True, metadata={"description": "a decision's number"})
+
+
+class HeadSchema(Schema):
+    day = fields.Date()
+    entries = fields.Integer(attribute="count")
+    hash = fields.String()
+    head = fields.Function(
+        lambda head: f"{head.count}:{head.hash}", metadata={"description": "what verify-log --against takes"}
+    )
+
+
+class ModlogList(Schema):
+    items = fields.List(fields.Nested(ModlogEntry))
+    next = fields.String(allow_none=True)
+    heads = fields.List(fields.Nested(HeadSchema), metadata={"description": "of the audit chain, the latest days"})
+
+
+class WaitingSchema(Schema):
+    priority = fields.Enum(Priority, by_value=True)
+    waiting = fields.Integer(metadata={"description": "for a moderator"})
+    with_author = fields.Integer(metadata={"description": "for the changes that its author was asked for"})
+    late = fields.Integer(metadata={"description": "of `waiting`, past the time by which a person should look"})
+    oldest_seconds = fields.Integer(allow_none=True)
+    median_seconds = fields.Integer(allow_none=True)
+
+
+class DaySchema(Schema):
+    date = fields.Date(metadata={"description": "in UTC"})
+    opened = fields.Integer(metadata={"description": "new cases"})
+    decisions = fields.Integer()
+    waiting = fields.Function(
+        lambda day: dict(zip(metrics.PRIORITIES, day.waiting, strict=True)),
+        metadata={"description": "by priority, at the end of the day: opened and never decided by a person"},
+    )
+    mean_age_seconds = fields.Function(
+        lambda day: dict(zip(metrics.PRIORITIES, day.mean_age_seconds, strict=True)),
+        metadata={"description": "of these, by priority; null where none waits"},
+    )
+
+
+class BoardTimesSchema(Schema):
+    slug = fields.String()
+    name = fields.String()
+    decided = fields.Integer()
+    p50_seconds = fields.Integer()
+    p95_seconds = fields.Integer()
+
+
+class TimesSchema(Schema):
+    decided = fields.Integer()
+    p50_seconds = fields.Integer(allow_none=True, metadata={"description": "to the first decision, by nearest rank"})
+    p95_seconds = fields.Integer(allow_none=True)
+    boards = fields.List(fields.Nested(BoardTimesSchema), metadata={"description": "those with the most, at most 20"})
+    boards_left_out = fields.Integer()
+
+
+class BreachSchema(Schema):
+    priority = fields.Enum(Priority, by_value=True)
+    decided = fields.Integer(metadata={"description": "cases first decided in these days"})
+    late = fields.Integer(metadata={"description": "of these, after they were due"})
+
+
+class VerdictCountSchema(Schema):
+    verdict = fields.Enum(Verdict, by_value=True)
+    decisions = fields.Integer()
+
+
+class RuleCountSchema(Schema):
+    rule = fields.String(attribute="code")
+    title = fields.String()
+    decisions = fields.Integer()
+    restricting = fields.Integer(metadata={"description": "that took something from an author"})
+
+
+class TakenBackSchema(Schema):
+    decisions = fields.Integer()
+    undone = fields.Integer()
+    restricting = fields.Integer()
+    restricting_undone = fields.Integer()
+    rate = fields.Float(allow_none=True, metadata={"description": "restricting_undone / restricting"})
+
+
+class LoadSchema(Schema):
+    handle = fields.String(allow_none=True, metadata={"description": "null for a former member"})
+    decisions = fields.Integer()
+    days = fields.Integer(metadata={"description": "with at least one decision"})
+
+
+class AnswerDaySchema(Schema):
+    date = fields.Date()
+    questions = fields.Integer()
+    ripe_24h = fields.Integer(metadata={"description": "questions old enough to tell"})
+    within_24h = fields.Integer()
+    ripe_7d = fields.Integer()
+    within_7d = fields.Integer()
+
+
+class AnswersSchema(AnswerDaySchema):
+    date = fields.Date(load_only=True)
+    answered = fields.Integer()
+    median_seconds = fields.Integer(allow_none=True, metadata={"description": "to the first answer by another member"})
+    share_24h = fields.Float(allow_none=True)
+    share_7d = fields.Float(allow_none=True)
+    days = fields.List(fields.Nested(AnswerDaySchema))
+
+
+class NewcomerDaySchema(Schema):
+    date = fields.Date()
+    newcomers = fields.Integer(metadata={"description": "whose first post appeared on this day"})
+    returned = fields.Integer(metadata={"description": "who wrote again within 30 days, so far"})
+    ripe = fields.Integer(metadata={"description": "whose 30 days are over"})
+    ripe_returned = fields.Integer()
+
+
+class NewcomersSchema(NewcomerDaySchema):
+    date = fields.Date(load_only=True)
+    share = fields.Float(allow_none=True, metadata={"description": "ripe_returned / ripe"})
+    days = fields.List(fields.Nested(NewcomerDaySchema))
+
+
+class MetricsSchema(Schema):
+    since = fields.AwareDateTime(attribute="window.since")
+    until = fields.AwareDateTime(attribute="window.until")
+    waiting = fields.List(fields.Nested(WaitingSchema), attribute="now")
+    days = fields.List(fields.Nested(DaySchema))
+    time_to_decision = fields.Nested(TimesSchema, attribute="times")
+    breaches = fields.List(fields.Nested(BreachSchema), attribute="lateness")
+    verdicts = fields.List(fields.Nested(VerdictCountSchema))
+    rules = fields.List(fields.Nested(RuleCountSchema))
+    taken_back = fields.Nested(TakenBackSchema)
+    overturn_rate = fields.Float(allow_none=True, metadata={"description": "of appeals: null until there are any"})
+    skips = fields.Integer(allow_none=True, metadata={"description": "null until cases can be skipped"})
+    moderators = fields.List(fields.Nested(LoadSchema), attribute="load", metadata={"description": "at most 50"})
+    moderators_left_out = fields.Integer(attribute="load_left_out")
+    answers = fields.Nested(AnswersSchema)
+    newcomers = fields.Nested(NewcomersSchema)
+
+
+class MetricsArgs(Schema):
+    days = fields.Integer(
+        load_default=metrics.WINDOWS[0],
+        validate=validate.OneOf(metrics.WINDOWS),
+        metadata={"description": "how far back, today included"},
+    )
+
+
 # --- Members -----------------------------------------------------------------------------------------------------
 
 
@@ -305,6 +479,21 @@ def my_held(args: dict[str, Any]) -> Any:
 def my_decisions(args: dict[str, Any]) -> Any:
     """The decisions that restricted one's own posts."""
     return queries.my_decisions(db.session(), current_actor(), **args)
+
+
+@blueprint.get("/modlog")
+@public
+@blueprint.arguments(ModlogArgs, location="query")
+@blueprint.response(200, ModlogList)
+def public_log(args: dict[str, Any]) -> Any:
+    """Every decision without names or texts, newest first, and the daily heads of the audit chain."""
+    session = db.session()
+    found = modlog.entries(session, **args)
+    return {
+        "items": found.items,
+        "next": found.next,
+        "heads": audit.recorded_heads(session, limit=modlog.SHOWN_HEADS),
+    }
 
 
 # --- The queue ---------------------------------------------------------------------------------------------------
@@ -444,3 +633,15 @@ def _decided(decided: decisions.Decided) -> dict[str, Any]:
 
 def _instant(value: Any) -> str | None:
     return value.isoformat() if value is not None else None
+
+
+# --- Figures -----------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/moderation/metrics")
+@needs(Action.SEE_QUEUE)
+@blueprint.arguments(MetricsArgs, location="query")
+@blueprint.response(200, MetricsSchema)
+def figures(args: dict[str, Any]) -> Any:
+    """The figures of the dashboard: what waits, what was decided, how alive the forum is. Durations in seconds."""
+    return metrics.metrics(db.session(), days=args["days"], now=utc_now())

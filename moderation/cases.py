@@ -110,12 +110,12 @@ def open_or_join(
     return session.get_one(Case, case.id, populate_existing=True)
 
 
-def close_as_moot(session: Session, case: Case) -> None:
+def close_as_moot(session: Session, case: Case, *, now: datetime) -> None:
     """Nothing is left to decide: the author withdrew the post."""
     session.execute(
         update(Case)
         .where(Case.id == case.id)
-        .values(state=CaseState.MOOT, claimed_by=None, claimed_until=None, version=Case.version + 1)
+        .values(state=CaseState.MOOT, claimed_by=None, claimed_until=None, decided_at=now, version=Case.version + 1)
         .execution_options(synchronize_session=False)
     )
 

@@ -4,13 +4,16 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
+from sqlalchemy.orm import Session
 
-from auth import flows
+from auth import flows, mailer
 from core import audit
 from core.db import db, unit_of_work, utc_now
 from core.web import settings
@@ -91,18 +94,46 @@ def _draft(number: int, sent: dict[str, Any], flags: tuple[Any, ...], country: s
 
 @moderation.command("verify-log")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
-def verify_log(as_json: bool) -> None:
-    """Walk the audit chain; exit 1 and the first broken entry if any."""
-    count, broken = audit.verify(db.session())
+@click.option("--against", metavar="HEAD", help="A published head, count:hash, or a file in which such heads stand.")
+def verify_log(as_json: bool, against: str | None) -> None:
+    """Walk the audit chain; exit 1 and the first broken entry if any.
+
+    With a head that was kept elsewhere, an end cut off and a chain written anew are found as well.
+    """
+    heads = _heads(against) if against else []
+    count, broken = audit.verify(db.session(), heads)
     if as_json:
         found = {"entry": broken.entry_id, "why": broken.why} if broken else None
-        click.echo(json.dumps({"entries": count, "ok": broken is None, "broken": found}))
+        click.echo(json.dumps({"entries": count, "ok": broken is None, "heads": len(heads), "broken": found}))
     elif broken:
         click.echo(f"Entry {broken.entry_id} is broken: {broken.why}.")
+    elif heads:
+        click.echo(f"{count} entries, the chain is whole and fits every head given ({len(heads)}).")
     else:
         click.echo(f"{count} entries, the chain is whole.")
     if broken:
         sys.exit(1)
+
+
+def _heads(given: str) -> list[audit.Head]:
+    """The heads in an argument or in the file that it names."""
+    found = audit.read_heads(given)
+    if not found and Path(given).is_file():
+        found = audit.read_heads(Path(given).read_text(encoding="utf-8", errors="replace"))
+    if not found:
+        raise click.BadParameter(
+            f"{given!r} is neither a head (count:hash, as /modlog shows it) nor a file that holds one.",
+            param_hint="--against",
+        )
+    return found
+
+
+def publish_head(session: Session, *, now: datetime) -> None:
+    """Housekeeping, once a day: the head of the audit chain, for the public log and by mail to the operator."""
+    head = audit.record_head(session, now=now)
+    if head is not None and (to := settings().operator_mail):
+        line = str(audit.Head(head.count, head.hash))
+        mailer.put(session, "audit_head", to=to, day=head.day.isoformat(), line=line, now=now)
 
 
 DEMO_PASSWORD = "look around freely"

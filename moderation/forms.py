@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from werkzeug.datastructures import MultiDict
 
 from core.errors import AppError
-from core.vocabulary import CaseState, Priority
+from core.vocabulary import CaseState, Priority, Verdict
+from moderation import modlog
 
 Form = MultiDict[str, str]
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -58,6 +59,27 @@ class QueueFilter:
         return f"/moderation/?{query}" if query else "/moderation/"
 
 
+@dataclass(frozen=True)
+class LogFilter:
+    """The part of the public log that is shown."""
+
+    rule: str | None = None
+    verdict: Verdict | None = None
+    board: str | None = None
+    month: str | None = None
+    after: str | None = None
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self.rule or self.verdict or self.board or self.month)
+
+    def url(self, after: str | None = None) -> str:
+        """The address of the same part of the log, from `after` on."""
+        values = {"rule": self.rule, "verdict": self.verdict, "board": self.board, "month": self.month}
+        query = urlencode({name: value for name, value in (values | {"after": after}).items() if value})
+        return f"/modlog?{query}" if query else "/modlog"
+
+
 def read_decision(form: Form, error: AppError | None = None) -> DecisionForm:
     return DecisionForm(
         version=_number(form.get("version", "")),
@@ -80,6 +102,18 @@ def read_filter(args: Form) -> QueueFilter:
         board=args.get("board", "")[:120] or None,
         kind=args.get("kind", "")[:32] or None,
         priority=_choice(Priority, args.get("priority", "")),
+        after=args.get("after") or None,
+    )
+
+
+def read_log_filter(args: Form) -> LogFilter:
+    """As above: unknown values count as none."""
+    month = args.get("month", "")
+    return LogFilter(
+        rule=args.get("rule", "")[:32] or None,
+        verdict=_choice(Verdict, args.get("verdict", "")),
+        board=args.get("board", "")[:120] or None,
+        month=month if modlog.is_month(month) else None,
         after=args.get("after") or None,
     )
 

@@ -47,6 +47,7 @@ class Case(Base):
     # The number of the decision to come; (case, round) is a decision's key.
     round: Mapped[int] = mapped_column(default=1)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # When it ended: decided, or moot. None while it is live.
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
@@ -123,6 +124,8 @@ class Decision(Base):
         UniqueConstraint("case_id", "round"),
         Index("ix_decision_moderator", "moderator_id", "at"),
         Index("ix_decision_at", "at"),
+        Index("ix_decision_rule", "rule_code", "id"),
+        Index("ix_decision_verdict", "verdict", "id"),
         CheckConstraint("length(reason) > 0", name="has_reason"),
         CheckConstraint("length(rule_code) > 0", name="has_rule"),
     )

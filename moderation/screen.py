@@ -327,5 +327,5 @@ def withdrawn(session: Session, post_id: int, *, now: datetime) -> None:
     """The author took the post back: its case is moot, and whoever reported it hears so."""
     case = cases.live_case(session, post_id)
     if case is not None:
-        cases.close_as_moot(session, case)
+        cases.close_as_moot(session, case, now=now)
         reports.settle_as_withdrawn(session, case, now=now)

@@ -7,10 +7,10 @@ from flask import Blueprint, g
 from auth import policy
 from auth.doors import current_actor, viewer
 from core.db import db
-from moderation import queries, views_case, views_member, views_queue, views_report
+from moderation import queries, views_case, views_dashboard, views_member, views_modlog, views_queue, views_report
 
 blueprint = Blueprint("moderation", __name__)
-for part in (views_queue, views_case, views_report, views_member):
+for part in (views_queue, views_case, views_report, views_member, views_dashboard, views_modlog):
     blueprint.register_blueprint(part.blueprint)
 
 

@@ -1,15 +1,17 @@
 """The migrations lead up, down and up again on both databases, and end at the very tables of the models."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import flask_migrate
 import pytest
 from flask import Flask
-from sqlalchemy import CheckConstraint, MetaData, inspect, text
+from sqlalchemy import CheckConstraint, MetaData, bindparam, inspect, text
 
-from core.db import db
+from core import audit
+from core.db import UtcDateTime, db, unit_of_work
 
 
 @pytest.fixture
@@ -74,6 +76,36 @@ def test_migrations_give_the_checks_of_the_models(empty: Flask) -> None:
         (table, str(check["name"])) for table in db.metadata.tables for check in inspector.get_check_constraints(table)
     }
     assert sorted(check_names(db.metadata)) == sorted(found)
+
+
+def test_an_audit_chain_from_before_the_heads_verifies_after_the_upgrade(empty: Flask) -> None:
+    flask_migrate.upgrade(revision="first_house")
+    previous = audit.GENESIS
+    for number, reason in enumerate(("", "Grüße, “why” \\ \n", "third"), start=1):
+        entry = audit.AuditEntry(
+            at=datetime(2026, 3, 2, 10, number, tzinfo=UTC), action="test", subject_kind="post", subject_id=number
+        )
+        entry.prev_hash, entry.reason, entry.reason_hash = previous, reason, audit._digest(reason)
+        entry.details_hash = audit._digest({})
+        entry.hash = previous = audit._entry_hash(entry)
+        with unit_of_work() as session:
+            session.execute(
+                text(
+                    "INSERT INTO audit_entry (id, at, action, subject_kind, subject_id, details, details_hash, reason,"
+                    " prev_hash, hash) VALUES (:id, :at, 'test', 'post', :id, '{}', :details_hash, :reason,"
+                    " :prev_hash, :hash)"
+                ).bindparams(bindparam("at", type_=UtcDateTime())),
+                {
+                    "id": number,
+                    "at": entry.at,
+                    "details_hash": entry.details_hash,
+                    "reason": reason,
+                    "prev_hash": entry.prev_hash,
+                    "hash": entry.hash,
+                },
+            )
+    flask_migrate.upgrade()
+    assert audit.verify(db.session()) == (3, None)
 
 
 def test_a_missing_table_is_found(empty: Flask, caplog: pytest.LogCaptureFixture) -> None:

@@ -34,6 +34,8 @@ def test_defaults_are_the_embedded_database_and_mail_in_files(tmp_path):
         ("LIMITS", "maybe"),
         ("LOG_LEVEL", "LOUD"),
         ("REDIS_URL", "http://redis"),
+        ("OPERATOR_MAIL", "ops at example.org"),
+        ("OPERATOR_MAIL", "a@example.org, b@example.org"),
     ],
 )
 def test_a_malformed_setting_stops_the_start_with_one_line_that_names_it(tmp_path, name, value):

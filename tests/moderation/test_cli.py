@@ -1,11 +1,13 @@
 """The commands: triage of lines from standard input, and the proof of the audit chain."""
 
 import json
+from pathlib import Path
 
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
-from core.audit import AuditEntry
+from core import audit
+from core.audit import AuditEntry, AuditHead
 from core.db import Base
 from core.vocabulary import Verdict
 from tests.moderation.stage import Stage
@@ -79,3 +81,33 @@ def test_verify_log_finds_the_first_changed_entry(app: Flask, stage: Stage) -> N
     found = json.loads(done.stdout)
     assert (found["ok"], found["broken"]["entry"]) == (False, last - 2)
     assert run(app, stage, "verify-log").exit_code == 1
+
+
+def test_verify_log_finds_with_a_kept_head_what_the_chain_alone_cannot_show(
+    app: Flask, stage: Stage, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        stage.decide(stage.held()[1], Verdict.REJECT)
+    with_head = audit.record_head(stage.session, now=stage.now)
+    assert with_head is not None
+    head = f"{with_head.count}:{with_head.hash}"
+    kept = tmp_path / "mail.txt"
+    kept.write_text(f"Please keep this mail.\n\n{head}\n")
+    for given in (head, str(kept)):
+        done = run(app, stage, "verify-log", "--against", given)
+        assert (done.exit_code, "every head given (1)" in done.stdout) == (0, True), done.output
+    stage.session.execute(delete(AuditHead))
+    stage.session.execute(delete(AuditEntry).where(AuditEntry.id == with_head.entry_id))
+    assert run(app, stage, "verify-log").exit_code == 0
+    done = run(app, stage, "verify-log", "--against", str(kept))
+    assert done.exit_code == 1 and "cut off" in done.stdout
+    found = json.loads(run(app, stage, "verify-log", "--json", "--against", head).stdout)
+    assert (found["ok"], found["heads"], found["entries"]) == (False, 1, with_head.count - 1)
+
+
+def test_verify_log_refuses_what_is_no_head(app: Flask, stage: Stage, tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing.txt"
+    nothing.write_bytes(b"\xff no head here")
+    for given in ("12:abc", str(tmp_path / "missing"), str(nothing)):
+        done = run(app, stage, "verify-log", "--against", given)
+        assert done.exit_code == 2 and "neither a head" in done.stderr
