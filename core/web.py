@@ -35,7 +35,7 @@ from markupsafe import escape
 from marshmallow import INCLUDE, Schema, fields, validate
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response
@@ -230,14 +230,28 @@ def _on_csrf_error(error: CSRFError) -> Response:
 def _on_crash(error: Exception) -> Response:
     db.session.rollback()
     log.error("crash", request_id=g.get("request_id"), path=request.path, exc_info=error)
+    if isinstance(error, OperationalError):
+        return _database_is_away()
     if is_api():
         return problem(500, "internal-error", "Internal error", "Something broke on our side. Nothing was stored.")
     return error_page(500, "")
 
 
+def _database_is_away() -> Response:
+    """It does not answer, or another writer held it for too long: nothing was stored, and a repeat may succeed."""
+    detail = "The site is very busy, or being looked after. Nothing was stored. Please try again in a minute."
+    if is_api():
+        answer = problem(503, "busy", "Service unavailable", detail, errors=[])
+    else:
+        answer = error_page(503, detail, code="busy")
+    answer.headers["Retry-After"] = "30"
+    return answer
+
+
 PLAIN_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Error {status}</title>
 <link rel="stylesheet" href="/static/boardwell.css"><main id="main"><h1>Error {status}</h1><p>{detail}</p>
-<p>Please try again in a minute. In an emergency, call your local emergency number.</p></main></html>"""
+<p>Please try again in a minute. In an emergency, call your local emergency number.</p>{kept}</main></html>"""
+PLAIN_KEPT = "<h2>Your text</h2><p>Nothing of it was stored. Copy it, so that it is not lost.</p>"
 
 
 def error_page(status: int, detail: str, *, template: str | None = None, code: str = "", **more: Any) -> Response:
@@ -256,11 +270,18 @@ def error_page(status: int, detail: str, *, template: str | None = None, code: s
         except Exception as error:
             # What broke the page (a database that is away, say) may break its error page too.
             log.error("error page failed", request_id=g.get("request_id"), exc_info=error)
-            page = PLAIN_PAGE.format(status=status, detail=escape(detail or "Something broke on our side."))
+            page = _plain_page(status, detail or "Something broke on our side.", kept)
             break
     else:
-        page = PLAIN_PAGE.format(status=status, detail=escape(detail))
+        page = _plain_page(status, detail, kept)
     return Response(page, status, mimetype="text/html")
+
+
+def _plain_page(status: int, detail: str, kept: list[tuple[str, str]]) -> str:
+    """Without templates and database; what was typed comes back even here."""
+    fields = [f'<textarea readonly aria-label="{escape(k)}" rows="8">\n{escape(v)}</textarea>' for k, v in kept if v]
+    shown = PLAIN_KEPT + "".join(fields) if fields else ""
+    return PLAIN_PAGE.format(status=status, detail=escape(detail), kept=shown)
 
 
 def _is_secret(field: str) -> bool:

@@ -477,7 +477,7 @@ def _author(
     if closed_at is not None:
         return AuthorView(FORMER_MEMBER, is_former=True)
     new = (NEW_MEMBER,) if approved < NEW_MEMBER_POSTS else ()
-    return AuthorView(handle, chips=chips.get(member_id, ()) + new)
+    return AuthorView(handle, chips=chips.get(member_id) or new)
 
 
 # --- Threads and posts -------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from core.web import MAX_BODY_BYTES, WholeBody
+from core.web import MAX_BODY_BYTES, WholeBody, csrf
 
 
 def test_every_page_carries_the_security_headers_and_a_request_id(client):
@@ -145,3 +145,27 @@ def test_the_description_of_the_api_names_problems_keys_and_ways_to_sign_in(clie
     for methods in document["paths"].values():
         if "post" in methods:
             assert "Idempotency-Key" in [p.get("name") for p in methods["post"]["parameters"]]
+
+
+def test_a_database_that_is_away_is_said_plainly_and_the_typed_text_comes_back(site):
+    from sqlalchemy.exc import OperationalError
+
+    app = site.build(testing=False)
+
+    def away():
+        raise OperationalError("SELECT 1", {}, Exception("locked"))
+
+    away.boardwell_access = "public"
+    csrf.exempt(away)
+    app.add_url_rule("/away", view_func=away, endpoint="away", methods=["GET", "POST"])
+    app.add_url_rule("/api/v1/away", view_func=away, endpoint="away_api")
+    # Nothing that a page needs from the database answers either.
+    app.context_processor(away)
+    client = app.test_client()
+    page = client.post("/away", data={"body": "<b>typed</b> for an hour", "password": "hidden"})
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "30")
+    assert "&lt;b&gt;typed&lt;/b&gt; for an hour" in page.text
+    assert "hidden" not in page.text.split("<main")[1]
+    problem = client.get("/api/v1/away")
+    assert (problem.status_code, problem.json["code"]) == (503, "busy")
+    site.disconnect(app)

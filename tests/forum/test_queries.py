@@ -121,10 +121,10 @@ def test_authors_carry_their_chips_and_former_members_nothing(stage: Stage) -> N
     stage.session.add(RoleGrant(member_id=ann.id, role=Role.EDITOR, granted_at=stage.now))
     stage.session.flush()
     author = queries.board_threads(stage.session, ANONYMOUS, board_id(stage)).items[0].author
-    assert (author.handle, author.chips) == ("Ann", ("moderator", "editor", "new_member"))
+    assert (author.handle, author.chips) == ("Ann", ("moderator", "editor"))
     # On other boards she is no moderator.
     elsewhere = stage.ask(board_slug="unsorted").thread
-    assert page(stage, elsewhere.id).opening.author == queries.AuthorView("Ann", chips=("editor", "new_member"))
+    assert page(stage, elsewhere.id).opening.author == queries.AuthorView("Ann", chips=("editor",))
     ann.closed_at = stage.now
     stage.session.flush()
     assert page(stage, elsewhere.id).opening.author == queries.AuthorView("Former member", is_former=True)
