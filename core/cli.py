@@ -16,6 +16,7 @@ import waitress
 from alembic.script import ScriptDirectory
 from flask import Flask, current_app
 from flask.cli import AppGroup
+from sqlalchemy.exc import DBAPIError
 from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask
 
@@ -108,7 +109,11 @@ def run_jobs(once: bool) -> None:
 @ops.command("check")
 def check() -> None:
     """Verify the invariants: counts, pointers, states, the audit chain, orphan rows. Exit 1 with what is wrong."""
-    wrong = [line for checks in current_app.extensions["boardwell.checks"] for line in checks(db.session())]
+    try:
+        wrong = [line for checks in current_app.extensions["boardwell.checks"] for line in checks(db.session())]
+    except DBAPIError as error:
+        why = "The database does not answer, or lacks the tables of this version."
+        raise click.ClickException(f"{why} Is it there? Then run: flask --app wsgi db upgrade") from error
     for line in wrong:
         click.echo(line)
     if wrong:
