@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, exists, func, or_, select
@@ -21,6 +20,7 @@ from content.models import RuleText
 from core import keyset
 from core.config import Settings
 from core.errors import NotFound
+from core.markup import Segment, mark_spans
 from core.vocabulary import (
     Action,
     CaseState,
@@ -85,14 +85,6 @@ class ReportView:
     status: ReportStatus
     created_at: datetime
     text_then: str | None
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A stretch of the text judged; `kinds` are the findings that cover it (none: unmarked)."""
-
-    text: str
-    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -549,15 +541,7 @@ def segments(
 
 def _cut(part: str, offset: int, findings: Sequence[FindingView]) -> tuple[Segment, ...]:
     spans = [(f.start - offset, f.end - offset, f.kind) for f in findings if f.start is not None and f.end is not None]
-    edges = {0, len(part)}
-    for start, end, _ in spans:
-        edges |= {edge for edge in (start, end) if 0 < edge < len(part)}
-    points = sorted(edges)
-    cut = []
-    for begin, stop in pairwise(points):
-        kinds = dict.fromkeys(kind for start, end, kind in spans if start < stop and end > begin)
-        cut.append(Segment(part[begin:stop], tuple(kinds)))
-    return tuple(cut)
+    return tuple(mark_spans(part, spans))
 
 
 def _live_text(session: Session, row: Row[Any]) -> str:
