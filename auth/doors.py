@@ -19,7 +19,18 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 # Staff actions whose answer depends on the role alone; for the others the view asks again with its subject.
 _BY_ROLE = frozenset(
-    {Action.SEE_QUEUE, Action.SWITCH_PANIC, Action.EDIT_REFERENCE, Action.OPEN_BOARD, Action.GRANT_ROLES}
+    {
+        Action.SEE_QUEUE,
+        Action.SWITCH_PANIC,
+        Action.EDIT_REFERENCE,
+        Action.OPEN_BOARD,
+        Action.GRANT_ROLES,
+        Action.ASSIGN_CASE,
+        Action.SEE_APPEALS,
+        Action.EDIT_DESK,
+        Action.PATROL,
+        Action.ANNOUNCE,
+    }
 )
 
 
@@ -82,7 +93,8 @@ def _refuse(actor: Actor, action: Action) -> Any:
         if action in policy.PUBLIC_ACTIONS:
             return None
         raise SignInNeeded()
-    if actor.scopes is not None and policy.scope_of(action) not in actor.scopes:
+    shut = policy.is_suspended(actor) and action not in policy.WHILE_SUSPENDED | policy.PUBLIC_ACTIONS
+    if shut or (actor.scopes is not None and policy.scope_of(action) not in actor.scopes):
         raise policy.refusal(actor, action)
     if action not in policy.STAFF_ACTIONS:
         return None

@@ -252,12 +252,16 @@ def actor_of_member(session: Session, member: Member, *, now: datetime, scopes: 
         select(RoleGrant.role, RoleGrant.board_id, RoleGrant.category_id).where(RoleGrant.member_id == member.id)
     ).all()
     limits = session.execute(
-        select(Restriction.kind, Restriction.board_id, Restriction.until).where(
+        select(
+            Restriction.kind, Restriction.board_id, Restriction.until, Restriction.daily_limit, Restriction.reference
+        )
+        .where(
             Restriction.member_id == member.id,
             Restriction.lifted_at.is_(None),
             Restriction.since <= now,
             or_(Restriction.until.is_(None), Restriction.until > now),
         )
+        .order_by(Restriction.id)
     ).all()
     if scopes is not None and "moderate" not in scopes:
         grants = []
@@ -270,7 +274,7 @@ def actor_of_member(session: Session, member: Member, *, now: datetime, scopes: 
         board_ids=frozenset(g.board_id for g in moderator if g.board_id is not None),
         category_ids=frozenset(g.category_id for g in moderator if g.category_id is not None),
         approved_count=member.approved_count,
-        restrictions=tuple(ActiveRestriction(kind=r.kind, board_id=r.board_id, until=r.until) for r in limits),
+        restrictions=tuple(ActiveRestriction(**r._mapping) for r in limits),
         scopes=scopes,
         country=member.country,
         has_second_factor=scopes is not None or member.tf_totp_secret is not None,

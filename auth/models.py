@@ -76,7 +76,10 @@ class Restriction(Base):
     """What a member may not do at present: the enforced fact, read with every request."""
 
     __tablename__ = "restriction"
-    __table_args__ = (Index("ix_restriction_member_until", "member_id", "until"),)
+    __table_args__ = (
+        Index("ix_restriction_member_until", "member_id", "until"),
+        CheckConstraint("(kind = 'posting_limit') = (daily_limit IS NOT NULL)", name="limit_has_number"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     member_id: Mapped[int] = mapped_column(ForeignKey("member.id", ondelete="CASCADE"))
@@ -86,6 +89,10 @@ class Restriction(Base):
     # None: without end.
     until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Posts in 24 hours; of a posting limit only.
+    daily_limit: Mapped[int | None]
+    # The reference of the statement of reasons that explains it: a refusal leads there.
+    reference: Mapped[str | None] = mapped_column(String(32))
 
 
 class Consent(Base):

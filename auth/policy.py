@@ -28,11 +28,16 @@ NEW_MEMBER_POSTS = 3
 
 @dataclass(frozen=True)
 class ActiveRestriction:
-    """What a member may not do at present. `board_id` None: everywhere; `until` None: without end."""
+    """What a member may not do at present. `board_id` None: everywhere; `until` None: without end.
+
+    `daily_limit`: posts in 24 hours, of a posting limit only. `reference` leads to the statement of reasons.
+    """
 
     kind: RestrictionKind
     board_id: int | None = None
     until: datetime | None = None
+    daily_limit: int | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,11 @@ class Subject:
     case_state: CaseState | None = None
     claimed_by: int | None = None
     claim_is_live: bool = False
+    # Escalated: only leads decide.
+    needs_lead: bool = False
+    # Who decided first, and who confirmed it where two people had to.
     decider_id: int | None = None
+    second_decider_id: int | None = None
     member_id: int | None = None
     visibility: Visibility | None = None
 
@@ -145,11 +154,24 @@ def may_write_on(actor: Actor, board_id: int | None) -> bool:
 
 
 def restriction_on(actor: Actor, board_id: int | None) -> ActiveRestriction | None:
-    """The first live restriction that keeps this member from writing there."""
-    return next(
-        (r for r in actor.restrictions if r.kind is not RestrictionKind.BOARD or r.board_id == board_id),
-        None,
-    )
+    """The first live restriction that keeps this member from writing there. A posting limit counts elsewhere."""
+    return next((r for r in actor.restrictions if _keeps_silent(r, board_id)), None)
+
+
+def _keeps_silent(restriction: ActiveRestriction, board_id: int | None) -> bool:
+    if restriction.kind is RestrictionKind.BOARD:
+        return restriction.board_id == board_id
+    return restriction.kind is not RestrictionKind.POSTING_LIMIT
+
+
+def is_suspended(actor: Actor) -> bool:
+    """A suspended member still signs in to decisions, appeals and the closing of the account, and nothing else."""
+    return any(r.kind is RestrictionKind.SUSPENDED for r in actor.restrictions)
+
+
+def reader(actor: Actor) -> Actor:
+    """Who reads: a suspended member sees what a visitor sees."""
+    return ANONYMOUS if is_suspended(actor) else actor
 
 
 def in_conflict(actor: Actor, subject: Subject) -> bool:
@@ -163,7 +185,7 @@ def in_conflict(actor: Actor, subject: Subject) -> bool:
 
 def sight(actor: Actor, subject: Subject) -> Sight:
     """How much of this post the reader sees, by its state and by who the reader is."""
-    state = subject.state
+    actor, state = reader(actor), subject.state
     if state is None or state is PostState.DRAFT:
         return Sight.FULL if is_author(actor, subject) else Sight.NONE
     if state is PostState.ERASED:
@@ -259,7 +281,40 @@ def _reads_case(actor: Actor, subject: Subject) -> bool:
 
 
 def _judges(actor: Actor, subject: Subject) -> bool:
-    return moderates(actor, subject) and not in_conflict(actor, subject)
+    """Decides cases: on one's boards, without a part in it; what was escalated only as a lead."""
+    may = holds(actor, Role.LEAD) or not subject.needs_lead
+    return may and moderates(actor, subject) and not in_conflict(actor, subject)
+
+
+def _confirms(actor: Actor, subject: Subject) -> bool:
+    return _judges(actor, subject) and actor.id != subject.decider_id
+
+
+def _assigns(actor: Actor, _subject: Subject) -> bool:
+    return holds(actor, Role.LEAD)
+
+
+def _judges_appeal(actor: Actor, subject: Subject) -> bool:
+    """Leads, but never one who decided or confirmed what is objected to, nor one with a part in it."""
+    deciders = (subject.decider_id, subject.second_decider_id)
+    return holds(actor, Role.LEAD) and actor.id not in deciders and not in_conflict(actor, subject)
+
+
+def _knows_member(actor: Actor, subject: Subject) -> bool:
+    """The team's own view of a member; nobody reads what the team notes about themselves."""
+    return moderates_anything(actor) and actor.id != subject.member_id
+
+
+def _talks_as_member(actor: Actor, subject: Subject) -> bool:
+    return actor.is_signed_in and actor.id == subject.member_id
+
+
+def _edits_notice(actor: Actor, subject: Subject) -> bool:
+    return moderates(actor, subject)
+
+
+def _announces(actor: Actor, _subject: Subject) -> bool:
+    return holds(actor, Role.LEAD) or holds(actor, Role.ADMIN)
 
 
 def _undoes(actor: Actor, subject: Subject) -> bool:
@@ -304,6 +359,23 @@ RULES: dict[Action, Callable[[Actor, Subject], bool]] = {
     Action.UNDO_DECISION: _undoes,
     # Whoever holds the reference, a 128-bit secret, may read the statement.
     Action.READ_STATEMENT: _anybody,
+    Action.CLOSE_OWN_ACCOUNT: _own_account,
+    Action.READ_OWN_RECORD: _own_account,
+    Action.CONFIRM_DECISION: _confirms,
+    Action.ASSIGN_CASE: _assigns,
+    # As with the statement: whoever holds the reference may object.
+    Action.APPEAL: _anybody,
+    Action.SEE_APPEALS: _assigns,
+    Action.DECIDE_APPEAL: _judges_appeal,
+    Action.SEE_MEMBER_RECORD: _knows_member,
+    Action.SANCTION_MEMBER: _judges,
+    Action.EDIT_DESK: _assigns,
+    Action.OPERATE_THREAD: _judges,
+    Action.PATROL: _sees_queue,
+    Action.TALK_AS_TEAM: _knows_member,
+    Action.TALK_AS_MEMBER: _talks_as_member,
+    Action.EDIT_BOARD_NOTICE: _edits_notice,
+    Action.ANNOUNCE: _announces,
     Action.SWITCH_PANIC: _switches_panic,
     Action.EDIT_REFERENCE: _edits_reference,
     Action.OPEN_BOARD: _edits_reference,
@@ -317,6 +389,8 @@ READING = frozenset(
         Action.READ_REVISIONS,
         Action.READ_PRIVATE_INTAKE,
         Action.MANAGE_OWN_ACCOUNT,
+        Action.CLOSE_OWN_ACCOUNT,
+        Action.READ_OWN_RECORD,
         Action.READ_STATEMENT,
     }
 )
@@ -328,13 +402,29 @@ STAFF_ACTIONS = frozenset(
         Action.DECIDE_CASE,
         Action.UNDO_DECISION,
         Action.SWITCH_PANIC,
+        Action.CONFIRM_DECISION,
+        Action.ASSIGN_CASE,
+        Action.SEE_APPEALS,
+        Action.DECIDE_APPEAL,
+        Action.SEE_MEMBER_RECORD,
+        Action.SANCTION_MEMBER,
+        Action.EDIT_DESK,
+        Action.OPERATE_THREAD,
+        Action.PATROL,
+        Action.TALK_AS_TEAM,
+        Action.EDIT_BOARD_NOTICE,
+        Action.ANNOUNCE,
         Action.EDIT_REFERENCE,
         Action.OPEN_BOARD,
         Action.GRANT_ROLES,
     }
 )
 # What a visitor may do, or is simply not shown; everything else asks a visitor to sign in.
-PUBLIC_ACTIONS = frozenset({Action.READ_POST, Action.READ_REVISIONS, Action.READ_PRIVATE_INTAKE, Action.READ_STATEMENT})
+PUBLIC_ACTIONS = frozenset(
+    {Action.READ_POST, Action.READ_REVISIONS, Action.READ_PRIVATE_INTAKE, Action.READ_STATEMENT, Action.APPEAL}
+)
+# What a suspended member still does as themselves; beyond it they read what every visitor reads.
+WHILE_SUSPENDED = frozenset({Action.READ_STATEMENT, Action.APPEAL, Action.CLOSE_OWN_ACCOUNT, Action.READ_OWN_RECORD})
 SCOPES = ("read", "write", "moderate")
 
 
@@ -349,6 +439,8 @@ def allowed(actor: Actor, action: Action, subject: Subject = NOTHING) -> bool:
     """Whether the actor may; the same answer for the button and for its door."""
     if actor.scopes is not None and scope_of(action) not in actor.scopes:
         return False
+    if is_suspended(actor) and action not in WHILE_SUSPENDED:
+        return action in PUBLIC_ACTIONS and RULES[action](ANONYMOUS, subject)
     return RULES[action](actor, subject)
 
 
@@ -367,9 +459,21 @@ def refusal(actor: Actor, action: Action, subject: Subject = NOTHING) -> AppErro
     scope = scope_of(action)
     if actor.scopes is not None and scope not in actor.scopes:
         return Forbidden("scope-missing", f"This token lacks the scope {scope!r}.", scope=scope)
+    if is_suspended(actor):
+        return _suspended(actor)
     if action in STAFF_ACTIONS:
         return _staff_refusal(actor, subject)
     return _member_refusal(actor, action, subject)
+
+
+def _suspended(actor: Actor) -> AppError:
+    live = next(r for r in actor.restrictions if r.kind is RestrictionKind.SUSPENDED)
+    end = f" until {live.until:%-d %B %Y, %H:%M} UTC" if live.until else ""
+    return Forbidden(
+        "suspended",
+        f"Your account is suspended{end}. You can still read our decisions, object to them, and close the account.",
+        reference=live.reference,
+    )
 
 
 def _staff_refusal(actor: Actor, subject: Subject) -> AppError:
@@ -380,12 +484,20 @@ def _staff_refusal(actor: Actor, subject: Subject) -> AppError:
             "conflict-of-interest",
             "You are part of this: you wrote it, reported it or posted in its thread. Somebody else decides it.",
         )
+    if actor.id is not None and actor.id in (subject.decider_id, subject.second_decider_id):
+        return Forbidden("first-decider", "You took part in the decision. Somebody else looks at it now.")
+    if subject.needs_lead and not holds(actor, Role.LEAD):
+        return Forbidden("needs-lead", "This case was passed on to the leads. One of them decides it.")
     return Forbidden("not-allowed", "Your role does not cover this.")
 
 
 def _member_refusal(actor: Actor, action: Action, subject: Subject) -> AppError:
     if action in (Action.START_THREAD, Action.ANSWER, Action.COMMENT, Action.EDIT_POST, Action.MARK_HELPFUL):
         live = restriction_on(actor, subject.board_id)
+        if live is not None and live.kind is RestrictionKind.WARNING:
+            return Forbidden(
+                "warning-open", "Please read the warning that we sent you and confirm it; then you can write again."
+            )
         if live is not None:
             end = f" until {live.until:%-d %B %Y, %H:%M} UTC" if live.until else ""
             return Forbidden("restricted", f"You cannot write here{end}. You can still read.")

@@ -35,6 +35,8 @@ class Action(StrEnum):
     KEEP_DRAFT = "keep_draft"
     # Own account
     MANAGE_OWN_ACCOUNT = "manage_own_account"
+    CLOSE_OWN_ACCOUNT = "close_own_account"
+    READ_OWN_RECORD = "read_own_record"
     # Moderation
     SEE_QUEUE = "see_queue"
     READ_CASE = "read_case"
@@ -43,6 +45,20 @@ class Action(StrEnum):
     UNDO_DECISION = "undo_decision"
     READ_STATEMENT = "read_statement"
     SWITCH_PANIC = "switch_panic"
+    CONFIRM_DECISION = "confirm_decision"
+    ASSIGN_CASE = "assign_case"
+    APPEAL = "appeal"
+    SEE_APPEALS = "see_appeals"
+    DECIDE_APPEAL = "decide_appeal"
+    SEE_MEMBER_RECORD = "see_member_record"
+    SANCTION_MEMBER = "sanction_member"
+    EDIT_DESK = "edit_desk"
+    OPERATE_THREAD = "operate_thread"
+    PATROL = "patrol"
+    TALK_AS_TEAM = "talk_as_team"
+    TALK_AS_MEMBER = "talk_as_member"
+    EDIT_BOARD_NOTICE = "edit_board_notice"
+    ANNOUNCE = "announce"
     # Reference, boards, administration
     EDIT_REFERENCE = "edit_reference"
     OPEN_BOARD = "open_board"
@@ -114,6 +130,9 @@ class Verdict(StrEnum):
     RESTORE = "restore"
     DISMISS = "dismiss"
     ESCALATE = "escalate"
+    # Of a case about a member, and of an operation on a thread.
+    SANCTION = "sanction"
+    LOCK = "lock"
 
 
 class Priority(StrEnum):
@@ -158,14 +177,67 @@ class NotificationKind(StrEnum):
     ANSWERED = "answered"
     REPLIED = "replied"
     REPORT_DECIDED = "report_decided"
+    REDACTED = "redacted"
+    LABELLED = "labelled"
+    SHIELDED = "shielded"
+    LOCKED = "locked"
+    MOVED = "moved"
+    SANCTIONED = "sanctioned"
+    SANCTION_ENDED = "sanction_ended"
+    APPEAL_DECIDED = "appeal_decided"
+    TALK = "talk"
 
 
 class RestrictionKind(StrEnum):
-    """The enforced fact; `moderation.sanctions` will write it."""
+    """The enforced fact, read with every request; `moderation.sanctions` writes it."""
 
     SUSPENDED = "suspended"
     READ_ONLY = "read_only"
     BOARD = "board"
+    # A warning that its member has not acknowledged yet: nothing is written until then.
+    WARNING = "warning"
+    # At most `daily_limit` posts in 24 hours.
+    POSTING_LIMIT = "posting_limit"
+
+
+class SanctionKind(StrEnum):
+    """The steps of the ladder, from a friendly word to the end of an account."""
+
+    REMINDER = "reminder"
+    WARNING = "warning"
+    POSTING_LIMIT = "posting_limit"
+    BOARD_RESTRICTION = "board_restriction"
+    SUSPENSION = "suspension"
+    TERMINATION = "termination"
+
+
+class AppealOutcome(StrEnum):
+    """`upheld`: the decision stands. `partly`: what was laid on the member falls, the decision on the text stands."""
+
+    UPHELD = "upheld"
+    OVERTURNED = "overturned"
+    PARTLY = "partly"
+    INADMISSIBLE = "inadmissible"
+
+
+class Operation(StrEnum):
+    """What a moderator may do to a whole thread."""
+
+    MOVE = "move"
+    MERGE = "merge"
+    SPLIT = "split"
+    LOCK = "lock"
+    UNLOCK = "unlock"
+    PIN = "pin"
+    UNPIN = "unpin"
+
+
+class NoteKind(StrEnum):
+    """Why a moderator left a note on a case."""
+
+    NOTE = "note"
+    HAND_OVER = "hand_over"
+    ESCALATION = "escalation"
 
 
 SECTION_KEYS = (

@@ -32,6 +32,11 @@ class Board(Base):
     post_count: Mapped[int] = mapped_column(default=0)
     last_activity_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column(default=1)
+    # A few lines by the moderators above the list; empty: none.
+    notice: Mapped[str] = mapped_column(Text, default="")
+    notice_html: Mapped[str] = mapped_column(Text, default="")
+    # On a sensitive board a person must look in half the usual time.
+    is_sensitive: Mapped[bool] = mapped_column(default=False)
 
 
 class Thread(Base):
@@ -70,6 +75,9 @@ class Thread(Base):
     helpful_count: Mapped[int] = mapped_column(default=0)
     # Raised by every visible change of anything on its page.
     version: Mapped[int] = mapped_column(default=1)
+    pinned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Its posts went there; this row only leads old addresses on.
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("thread.id", ondelete="RESTRICT"), index=True)
 
 
 class Post(Base):
@@ -146,6 +154,49 @@ class Revision(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     # When readers first got it; None: only its author and moderators ever saw it, and it stays so.
     live_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Redaction(Base):
+    """Words taken out of one copy of a text, kept so that the decision can be taken back; only moderators read them."""
+
+    __tablename__ = "redaction"
+    __table_args__ = (Index("ix_redaction_decision", "decision_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    decision_id: Mapped[int] = mapped_column(ForeignKey("decision.id", ondelete="RESTRICT"))
+    revision_id: Mapped[int] = mapped_column(ForeignKey("revision.id", ondelete="RESTRICT"), index=True)
+    # "title" or "source", and the place of the replacement in it as it now stands.
+    part: Mapped[str] = mapped_column(String(8))
+    start: Mapped[int]
+    original: Mapped[str] = mapped_column(Text)
+    replacement: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PostLabel(Base):
+    """A caution beside a post, with a section of the reference that says what is known. At most one is live."""
+
+    __tablename__ = "post_label"
+    __table_args__ = (
+        Index(
+            "uq_post_label_live",
+            "post_id",
+            unique=True,
+            sqlite_where=text("lifted_at IS NULL"),
+            postgresql_where=text("lifted_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    post_id: Mapped[int] = mapped_column(ForeignKey("post.id", ondelete="RESTRICT"), index=True)
+    decision_id: Mapped[int] = mapped_column(ForeignKey("decision.id", ondelete="RESTRICT"), index=True)
+    text: Mapped[str] = mapped_column(Text)
+    # "backache#treatments", and the version of that article at the time.
+    reference: Mapped[str] = mapped_column(String(200))
+    article_version: Mapped[int | None]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class HelpfulMark(Base):

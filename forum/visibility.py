@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from auth.models import Member
-from auth.policy import NEW_MEMBER_POSTS, Actor, holds, moderates_everywhere
+from auth.policy import NEW_MEMBER_POSTS, Actor, holds, moderates_everywhere, reader
 from content.models import condition_category
 from core.vocabulary import PostState, Role
 from forum.models import Board, Post, Thread
@@ -15,6 +15,7 @@ GONE = (PostState.REMOVED, PostState.REJECTED, PostState.WITHDRAWN)
 
 def readable(actor: Actor) -> ColumnElement[bool]:
     """Posts whose text this reader may see (`sight` FULL), by the post's own state."""
+    actor = reader(actor)
     board = select(Thread.board_id).where(Thread.id == Post.thread_id).correlate(Post)
     shielded = Post.was_visible | _is_established(Post.author_id)
     return _readable(actor, Post.state, Post.author_id, shielded, board.scalar_subquery())
@@ -22,6 +23,7 @@ def readable(actor: Actor) -> ColumnElement[bool]:
 
 def shown(actor: Actor) -> ColumnElement[bool]:
     """Posts of which this reader sees anything: the text, or a tombstone."""
+    actor = reader(actor)
     not_mine = Post.author_id != actor.id if actor.is_signed_in else None
     erased = Post.state == PostState.ERASED
     return or_(
@@ -34,6 +36,7 @@ def shown(actor: Actor) -> ColumnElement[bool]:
 
 def threads_readable(actor: Actor) -> ColumnElement[bool]:
     """Threads whose opening post this reader may see."""
+    actor = reader(actor)
     opening_was_visible = (
         select(Post.id)
         .where(Post.thread_id == Thread.id, Post.position == 0, Post.was_visible)
@@ -46,6 +49,7 @@ def threads_readable(actor: Actor) -> ColumnElement[bool]:
 
 def threads_listed(actor: Actor) -> ColumnElement[bool]:
     """Threads that a board lists for this reader: the public ones, and for members the shielded ones too."""
+    actor = reader(actor)
     if not actor.is_signed_in:
         return Thread.state == PostState.PUBLISHED
     shown_states = Thread.state.in_((PostState.PUBLISHED, PostState.SHIELDED))

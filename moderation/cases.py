@@ -133,9 +133,9 @@ def subject_of(session: Session, case_id: int, actor: Actor, *, now: datetime) -
     judged = select(Post).subquery()
     found = session.execute(
         select(Case, judged.c.state, judged.c.was_visible, Board.condition_id, reported, posted)
-        .join(judged, judged.c.id == Case.post_id)
-        .join(Thread, Thread.id == judged.c.thread_id)
-        .join(Board, Board.id == Thread.board_id)
+        .outerjoin(judged, judged.c.id == Case.post_id)
+        .outerjoin(Thread, Thread.id == judged.c.thread_id)
+        .outerjoin(Board, Board.id == Thread.board_id)
         .where(Case.id == case_id)
         .execution_options(populate_existing=True)
     ).one_or_none()
@@ -147,7 +147,7 @@ def subject_of(session: Session, case_id: int, actor: Actor, *, now: datetime) -
     subject = Subject(
         author_id=case.author_id,
         state=state,
-        was_visible=was_visible,
+        was_visible=bool(was_visible),
         board_id=case.board_id,
         category_ids=_categories(session, condition_id, actor),
         reporter_ids=me if has_reported else nobody,
@@ -155,6 +155,8 @@ def subject_of(session: Session, case_id: int, actor: Actor, *, now: datetime) -
         case_state=case.state,
         claimed_by=case.claimed_by,
         claim_is_live=is_claim_live(case, now),
+        needs_lead=case.needs_lead,
+        member_id=case.author_id if case.subject_kind is SubjectKind.MEMBER else None,
     )
     return case, subject
 

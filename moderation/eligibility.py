@@ -80,4 +80,5 @@ def may_decide(actor: Actor) -> ColumnElement[bool]:
     """The twin of CLAIM_CASE and DECIDE_CASE."""
     if not _is_on_duty(actor):
         return false()
-    return and_(in_scope(actor), without_conflict(actor))
+    passed_on = true() if holds(actor, Role.LEAD) else not_(Case.needs_lead)
+    return and_(in_scope(actor), without_conflict(actor), passed_on)

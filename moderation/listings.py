@@ -32,7 +32,7 @@ class Recent:
     verdict: Verdict
     rule_code: str
     reason: str
-    state_after: PostState
+    state_after: PostState | None
     undoes_id: int | None
     is_undone: bool
     at: datetime

@@ -99,8 +99,8 @@ class DecisionView:
     rule_title: str
     reason: str
     moderator: Person | None
-    state_before: PostState
-    state_after: PostState
+    state_before: PostState | None
+    state_after: PostState | None
     undoes_id: int | None
     undone_by_id: int | None
     at: datetime

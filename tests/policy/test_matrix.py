@@ -6,6 +6,7 @@ import pytest
 
 from auth.policy import (
     ANONYMOUS,
+    PUBLIC_ACTIONS,
     RULES,
     STAFF_ACTIONS,
     ActiveRestriction,
@@ -64,6 +65,8 @@ RELATIONS = {
     "poster": replace(POST, poster_ids=frozenset({AUTHOR, ME})),
     "reporter": replace(POST, reporter_ids=frozenset({ME})),
     "decider": replace(POST, decider_id=ME),
+    "second": replace(POST, second_decider_id=ME),
+    "passed_on": replace(POST, needs_lead=True),
     "self": Subject(member_id=ME, board_id=HERE, category_ids=frozenset({CATEGORY})),
     "other": Subject(member_id=AUTHOR, board_id=HERE, category_ids=frozenset({CATEGORY})),
     "locked": replace(POST, thread_locked=True),
@@ -148,6 +151,37 @@ undo_decision       stranger  .    .      .   .      .      .        y    .     
 undo_decision       decider   .    .      y   y      y      .        y    .      .     .      .
 undo_decision       poster    .    .      .   .      .      .        .    .      .     .      .
 read_statement      stranger  y    y      y   y      y      y        y    y      y     y      y
+close_own_account   self      .    y      y   y      y      y        y    y      y     y      y
+close_own_account   other     .    .      .   .      .      .        .    .      .     .      .
+read_own_record     self      .    y      y   y      y      y        y    y      y     y      y
+read_own_record     other     .    .      .   .      .      .        .    .      .     .      .
+claim_case          passed_on .    .      .   .      .      .        y    .      .     .      .
+decide_case         passed_on .    .      .   .      .      .        y    .      .     .      .
+confirm_decision    stranger  .    .      y   y      y      .        y    .      .     .      .
+confirm_decision    decider   .    .      .   .      .      .        .    .      .     .      .
+confirm_decision    poster    .    .      .   .      .      .        .    .      .     .      .
+assign_case         stranger  .    .      .   .      .      .        y    .      .     .      .
+appeal              stranger  y    y      y   y      y      y        y    y      y     y      y
+see_appeals         stranger  .    .      .   .      .      .        y    .      .     .      .
+decide_appeal       stranger  .    .      .   .      .      .        y    .      .     .      .
+decide_appeal       decider   .    .      .   .      .      .        .    .      .     .      .
+decide_appeal       second    .    .      .   .      .      .        .    .      .     .      .
+decide_appeal       poster    .    .      .   .      .      .        .    .      .     .      .
+decide_appeal       reporter  .    .      .   .      .      .        .    .      .     .      .
+see_member_record   other     .    .      y   y      y      y        y    .      .     .      .
+see_member_record   self      .    .      .   .      .      .        .    .      .     .      .
+sanction_member     other     .    .      y   y      y      .        y    .      .     .      .
+sanction_member     self      .    .      .   .      .      .        .    .      .     .      .
+edit_desk           stranger  .    .      .   .      .      .        y    .      .     .      .
+operate_thread      stranger  .    .      y   y      y      .        y    .      .     .      .
+operate_thread      poster    .    .      .   .      .      .        .    .      .     .      .
+patrol              stranger  .    .      y   y      y      y        y    .      .     .      .
+talk_as_team        other     .    .      y   y      y      y        y    .      .     .      .
+talk_as_team        self      .    .      .   .      .      .        .    .      .     .      .
+talk_as_member      self      .    y      y   y      y      y        y    y      y     y      y
+talk_as_member      other     .    .      .   .      .      .        .    .      .     .      .
+edit_board_notice   stranger  .    .      y   y      y      .        y    .      .     .      .
+announce            stranger  .    .      .   .      .      .        y    .      y     .      .
 switch_panic        stranger  .    .      .   .      y      .        y    .      y     .      .
 edit_reference      stranger  .    .      .   .      .      .        .    y      .     .      .
 open_board          stranger  .    .      .   .      .      .        .    y      .     .      .
@@ -247,6 +281,8 @@ WRITING = (Action.START_THREAD, Action.ANSWER, Action.COMMENT, Action.MARK_HELPF
         (RestrictionKind.READ_ONLY, None, True),
         (RestrictionKind.BOARD, HERE, True),
         (RestrictionKind.BOARD, ELSEWHERE, False),
+        (RestrictionKind.WARNING, None, True),
+        (RestrictionKind.POSTING_LIMIT, None, False),
     ],
 )
 @pytest.mark.parametrize("action", WRITING)
@@ -258,11 +294,32 @@ def test_a_restricted_member_does_not_write(
 
 
 def test_a_restricted_member_still_reads_withdraws_and_reports() -> None:
-    limited = actor(restrictions=(ActiveRestriction(kind=RestrictionKind.SUSPENDED),))
+    limited = actor(restrictions=(ActiveRestriction(kind=RestrictionKind.READ_ONLY),))
     assert allowed(limited, Action.READ_POST, POST)
     assert allowed(limited, Action.WITHDRAW_POST, RELATIONS["author"])
     assert allowed(limited, Action.REPORT_POST, POST)
     assert not allowed(limited, Action.EDIT_POST, RELATIONS["author"])
+
+
+SUSPENDED = (ActiveRestriction(kind=RestrictionKind.SUSPENDED, reference="0" * 32),)
+
+
+@pytest.mark.parametrize("roles", [(), (Role.MODERATOR,), tuple(set(Role) - {Role.MEMBER})])
+@pytest.mark.parametrize("action", list(Action))
+def test_a_suspended_member_keeps_decisions_appeals_and_closing_and_nothing_else(
+    action: Action, roles: tuple[Role, ...]
+) -> None:
+    suspended = actor(*roles, all_boards=True, restrictions=SUSPENDED)
+    kept = {Action.READ_STATEMENT, Action.APPEAL, Action.CLOSE_OWN_ACCOUNT, Action.READ_OWN_RECORD}
+    for subject in RELATIONS.values():
+        may = allowed(actor(), action, subject) if action in kept else allowed(ANONYMOUS, action, subject)
+        assert allowed(suspended, action, subject) is may
+
+
+def test_a_suspended_member_is_told_where_the_reasons_stand() -> None:
+    with pytest.raises(Forbidden) as refused:
+        require(actor(restrictions=SUSPENDED), Action.ANSWER, POST)
+    assert (refused.value.code, refused.value.extra["reference"]) == ("suspended", "0" * 32)
 
 
 # --- Scopes of tokens --------------------------------------------------------------------------------------------
@@ -289,7 +346,7 @@ def test_every_staff_action_needs_the_scope_moderate() -> None:
 
 @pytest.mark.parametrize(
     "action",
-    sorted(set(Action) - {Action.READ_POST, Action.READ_REVISIONS, Action.READ_PRIVATE_INTAKE, Action.READ_STATEMENT}),
+    sorted(set(Action) - PUBLIC_ACTIONS),
 )
 @pytest.mark.parametrize("relation", ["stranger", "held"])
 def test_a_visitor_is_asked_to_sign_in_whatever_the_subject(action: Action, relation: str) -> None:
@@ -318,6 +375,10 @@ CODES = [
     ("mod", Action.DECIDE_CASE, "author", "conflict-of-interest"),
     ("mod", Action.DECIDE_CASE, "poster", "conflict-of-interest"),
     ("lead", Action.CLAIM_CASE, "reporter", "conflict-of-interest"),
+    ("mod", Action.CLAIM_CASE, "passed_on", "needs-lead"),
+    ("lead", Action.DECIDE_APPEAL, "decider", "first-decider"),
+    ("lead", Action.DECIDE_APPEAL, "second", "first-decider"),
+    ("mod", Action.CONFIRM_DECISION, "decider", "first-decider"),
     ("member", Action.ANSWER, "experience", "no-answers-here"),
     ("member", Action.ANSWER, "locked", "thread-locked"),
     ("member", Action.COMMENT, "hidden", "thread-not-open"),
