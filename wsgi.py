@@ -36,6 +36,7 @@ import forum.views.threads
 import moderation.api
 import moderation.checks
 import moderation.cli
+import moderation.sanctions
 import moderation.screen
 import moderation.views
 import moderation.webhooks
@@ -73,11 +74,12 @@ HOUSEKEEPING = (
     auth.members.forget_old,
     forum.drafts.forget_old,
     moderation.cli.publish_head,
+    moderation.sanctions.finish_ended,
 )
 # What `ops check` asks.
 CHECKS = (forum.checks.checks, moderation.checks.checks)
 # What `ops up` prepares before it serves; each returns lines to print.
-SETUP = (content.cli.load_starter, moderation.cli.load_demo)
+SETUP = (content.cli.load_starter, moderation.cli.load_ladder, moderation.cli.load_demo)
 # What every template is given.
 CONTEXT = (auth.doors.context, content.views.context, moderation.views.context)
 GATE = forum.gate.Gate(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from auth.policy import Actor, Sight, is_author, refusal, require, sight
 from core import audit, limits, markup
 from core.config import Settings
-from core.errors import Conflict, Forbidden, Invalid, NotFound
+from core.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
 from core.text import is_blank, normalise, slugify
-from core.vocabulary import Action, PostKind, PostState, ThreadKind
+from core.vocabulary import Action, PostKind, PostState, RestrictionKind, ThreadKind
 from forum import boards, lifecycle, revisions
 from forum.gate import Gate, GuidanceNote, Submission
 from forum.intake import IntakeInput
@@ -53,6 +53,7 @@ def start_thread(
     place = boards.find(session, board_slug)
     require(actor, Action.START_THREAD, boards.board_subject(session, place, actor))
     member_id = _member(actor)
+    _within_posting_limit(session, actor, place.id, now=now)
     limits.spend(session, member_id, "thread", now=now, enforced=settings.limits)
     texts, errors = check_texts(settings, title=title, body=body)
     answers, intake_errors = check_intake(session, place.condition_id, intake)
@@ -110,6 +111,7 @@ def add_post(
     """An answer (questions only) or a comment; a comment without a parent belongs to the opening post."""
     thread, board = _thread_for(session, actor, thread_id, kind)
     member_id = _member(actor)
+    _within_posting_limit(session, actor, board.id, now=now)
     limits.spend(session, member_id, "post", now=now, enforced=settings.limits)
     texts, errors = check_texts(settings, body=body)
     parent, parent_errors = _parent(session, actor, thread_id, kind, parent_id)
@@ -138,6 +140,37 @@ def add_post(
         now=now,
         action="post.create",
     )
+
+
+LIMIT_WINDOW = timedelta(hours=24)
+
+
+def _within_posting_limit(session: Session, actor: Actor, board_id: int | None, *, now: datetime) -> None:
+    """Raises TooMany("posting-limit") where a sanction limits this member here and the day's posts are used up.
+
+    Unlike the rolling limits of everybody it is never switched off.
+    """
+    for limit in actor.restrictions:
+        if limit.kind is not RestrictionKind.POSTING_LIMIT or limit.board_id not in (None, board_id):
+            continue
+        stmt = select(Post.created_at).join(Thread, Thread.id == Post.thread_id)
+        stmt = stmt.where(
+            Post.author_id == actor.id, Post.state != PostState.DRAFT, Post.created_at > now - LIMIT_WINDOW
+        )
+        if limit.board_id is not None:
+            stmt = stmt.where(Thread.board_id == limit.board_id)
+        most = limit.daily_limit or 0
+        written = session.execute(stmt.order_by(Post.created_at.desc()).limit(most)).scalars().all()
+        if len(written) >= most:
+            free_at = written[-1] + LIMIT_WINDOW if written else now + LIMIT_WINDOW
+            end = f" until {limit.until:%-d %B %Y, %H:%M} UTC" if limit.until else ""
+            raise TooMany(
+                "posting-limit",
+                f"You can write {most} posts in 24 hours{end}, and these are used up. You can write again at "
+                f"{free_at:%H:%M} UTC. Your text is not lost.",
+                retry_after=max(1, int((free_at - now).total_seconds())),
+                reference=limit.reference,
+            )
 
 
 def edit_post(

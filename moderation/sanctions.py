@@ -255,6 +255,11 @@ def _prior_warning(session: Session, member_id: int, about: Mapping[str, Any] | 
     return next((row.id for row in rows if about is None or (row.misuse or {}).get("of") == about["of"]), None)
 
 
+def has_warning(session: Session, member_id: int, *, now: datetime) -> bool:
+    """Whether a live warning came before, so that a suspension is possible at all."""
+    return _prior_warning(session, member_id, None, now=now) is not None
+
+
 def _require(session: Session, terms: Terms, spec: Mapping[str, Any], by: Actor) -> None:
     """Who may impose what on whom."""
     if by.id == terms.member_id:
