@@ -59,7 +59,7 @@ def room_of(path: str) -> str | None:
 def layer_of(path: str) -> str:
     """models, rules or doors."""
     parts = path.split("/")
-    is_view = "views" in parts[1:-1] or parts[-1].startswith("views_")
+    is_view = "views" in parts[1:-1] or parts[-1].startswith(("views_", "api_"))
     if path == "wsgi.py" or path in OWN_DOORS or parts[-1] in DOOR_FILES or is_view:
         return "doors"
     return "models" if parts[-1] == "models.py" else "rules"
