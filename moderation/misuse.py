@@ -7,7 +7,7 @@ only a moderator can say.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from core.vocabulary import AppealOutcome, PostState, ReportStatus, Verdict
@@ -41,6 +41,14 @@ class Count:
         return self.items / self.total if self.total else 0.0
 
 
+def was_decided() -> ColumnElement[bool]:
+    """SQL: somebody judged this report. One whose post was withdrawn before says nothing about its sender."""
+    return or_(
+        Report.status == ReportStatus.ACTED,
+        and_(Report.status == ReportStatus.NOT_ACTED, Report.decision_id.is_not(None)),
+    )
+
+
 def count(session: Session, member_id: int, of: str, *, now: datetime) -> Count:
     """One kind, in one query."""
     since = now - WINDOW
@@ -67,11 +75,7 @@ def count(session: Session, member_id: int, of: str, *, now: datetime) -> Count:
         ).where(
             Report.reporter_id == member_id,
             Report.decided_at > since,
-            # One whose post was withdrawn before anybody had looked says nothing about its sender.
-            or_(
-                Report.status == ReportStatus.ACTED,
-                and_(Report.status == ReportStatus.NOT_ACTED, Report.decision_id.is_not(None)),
-            ),
+            was_decided(),
         )
     else:
         stmt = select(func.count(Appeal.id), func.count(Appeal.id).filter(Appeal.outcome.in_(_UNFOUNDED))).where(

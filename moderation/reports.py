@@ -17,15 +17,13 @@ from core.vocabulary import Action, NotificationKind, Priority, ReportStatus, Ve
 from forum import lifecycle, revisions
 from forum.models import Post, Revision
 from forum.subjects import load_post
-from moderation import cases, on_call, rules, statements
+from moderation import cases, on_call, reporters, rules, statements
 from moderation.models import Case, Decision, Report
 from moderation.signals import crisis, rulebook
 from moderation.signals.contract import Draft
 
 NOTE_CHARS = 2_000
 CRISIS_RULE = "R5-crisis"
-# What one report adds to the score of its case.
-REPORT_SCORE = 1.0
 ACTED = frozenset({Verdict.REJECT, Verdict.REQUEST_CHANGES, Verdict.HIDE, Verdict.REMOVE})
 
 
@@ -57,6 +55,8 @@ def report(
     ).scalar_one_or_none()
     if known is not None:
         raise _already(known)
+    if code != CRISIS_RULE:
+        reporters.check_limit(session, actor.id, settings=settings, now=now)
     limits.spend(session, actor.id, "report", now=now, enforced=settings.limits)
     seen = session.get_one(Revision, post.live_revision_id) if post.live_revision_id else None
     seen = seen or revisions.newest(session, post_id)
@@ -70,7 +70,7 @@ def report(
         board_id=loaded.board.id,
         author_id=post.author_id,
         priority=_priority(code, seen),
-        score=REPORT_SCORE,
+        score=reporters.accuracies(session, [actor.id])[actor.id].weight,
         hours=settings.moderation_hours,
         now=now,
     )
