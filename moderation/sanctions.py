@@ -382,16 +382,19 @@ def _audit(session: Session, sanction: Sanction, *, by_id: int | None, action: s
 # --- Taking back, acknowledging, ending --------------------------------------------------------------------------
 
 
-def void(session: Session, decision: Decision, *, by_decision: Decision, now: datetime) -> Sanction | None:
+def void(
+    session: Session, decision: Decision, *, by_decision: Decision | None, now: datetime, by_id: int | None = None
+) -> Sanction | None:
     """Take back the sanction of a decision: its restriction ends now, its strikes count no more and never did.
 
     None where the decision had none, or it is void already. Sign-ins that were ended stay ended; tokens that a
-    termination took back stay taken back.
+    termination took back stay taken back. Without `by_decision` the decision itself stands, and the answer to an
+    objection, given by `by_id`, is what takes the sanction back.
     """
     found = session.execute(
         update(Sanction)
         .where(Sanction.decision_id == decision.id, Sanction.voided_at.is_(None))
-        .values(voided_at=now, voided_by_id=by_decision.id)
+        .values(voided_at=now, voided_by_id=by_decision.id if by_decision else None)
         .returning(Sanction.id)
         .execution_options(synchronize_session=False)
     ).scalar_one_or_none()
@@ -399,7 +402,8 @@ def void(session: Session, decision: Decision, *, by_decision: Decision, now: da
         return None
     sanction = session.get_one(Sanction, found, populate_existing=True)
     _lift(session, [sanction.restriction_id], now=now)
-    _audit(session, sanction, by_id=by_decision.moderator_id, action="sanction.void", now=now)
+    by_whom = by_decision.moderator_id if by_decision else by_id
+    _audit(session, sanction, by_id=by_whom, action="sanction.void", now=now)
     return sanction
 
 
