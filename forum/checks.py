@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from auth.models import Member
 from core.fulltext import SearchEntry
@@ -77,7 +77,15 @@ def _threads() -> Iterator[tuple[str, Select[Any]]]:
     )
     yield (
         "threads that differ from their opening post in state or author, or have none",
-        select(Thread.id).where(~opening),
+        select(Thread.id).where(~opening, Thread.merged_into_id.is_(None)),
+    )
+    left = select(Post.id).where(Post.thread_id == Thread.id).correlate(Thread).exists()
+    goal = aliased(Thread)
+    whole = select(goal.id).where(goal.id == Thread.merged_into_id, goal.merged_into_id.is_(None)).exists()
+    shown = or_(Thread.state != PostState.ERASED, Thread.pinned_at.is_not(None))
+    yield (
+        "merged threads that still have posts, are shown, or lead to another merged one",
+        select(Thread.id).where(Thread.merged_into_id.is_not(None), or_(left, shown, ~whole)),
     )
     last = select(func.max(Post.position)).where(Post.thread_id == Thread.id).correlate(Thread).scalar_subquery()
     yield "threads whose next_position was given already", select(Thread.id).where(Thread.next_position <= last)
@@ -130,6 +138,13 @@ def _posts() -> Iterator[tuple[str, Select[Any]]]:
         "comments without a parent, or other posts with one",
         select(Post.id).where((Post.kind == PostKind.COMMENT) != Post.parent_id.is_not(None)),
     )
+    above = aliased(Post)
+    yield (
+        "comments on a post of another thread, or on another comment",
+        select(Post.id)
+        .join(above, above.id == Post.parent_id)
+        .where(or_(above.thread_id != Post.thread_id, above.kind == PostKind.COMMENT)),
+    )
 
 
 def _texts() -> Iterator[tuple[str, Select[Any]]]:
@@ -175,6 +190,7 @@ def _search() -> Iterator[tuple[str, Select[Any]]]:
         .where(
             SearchEntry.kind == kind,
             SearchEntry.ref_id == ref,
+            SearchEntry.board_id == Thread.board_id,
             SearchEntry.title == Thread.title,
             SearchEntry.body == Post.text,
         )

@@ -40,7 +40,10 @@ class Board(Base):
 
 
 class Thread(Base):
-    """`state` repeats the opening post's state (moved together by lifecycle), so that lists need no join."""
+    """`state` repeats the opening post's state (moved together by lifecycle), so that lists need no join.
+
+    A thread that was merged into another has no posts and is `erased`: nobody is shown it; its address leads on.
+    """
 
     __tablename__ = "thread"
     __table_args__ = (
@@ -52,6 +55,14 @@ class Thread(Base):
         Index("ix_thread_board_unanswered", "board_id", "kind", "state", "answer_count", "created_at", "id"),
         Index("ix_thread_unanswered", "kind", "state", "answer_count", "created_at", "id"),
         Index("ix_thread_author", "author_id", "id"),
+        # The few that stand first on their board.
+        Index(
+            "ix_thread_pinned",
+            "board_id",
+            "pinned_at",
+            sqlite_where=text("pinned_at IS NOT NULL"),
+            postgresql_where=text("pinned_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
