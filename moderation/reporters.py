@@ -71,7 +71,7 @@ def is_mostly_unfounded(counted: misuse.Count) -> bool:
 
 
 def check_limit(session: Session, member_id: int, *, settings: Settings, now: datetime) -> None:
-    """Raises TooMany("reports-unfounded") where most reports of the last 180 days were unfounded and the day is used up.
+    """Raises TooMany("reports-unfounded") where most reports of late were unfounded and the day's few are used up.
 
     Cost: one query, and one more for those whom it concerns.
     """
