@@ -9,7 +9,17 @@ from auth.doors import current_actor, needs, public
 from core import audit
 from core.db import db, unit_of_work, utc_now
 from core.errors import AppError, Conflict, Invalid
-from core.vocabulary import Action, CaseState, PostKind, PostState, Priority, ReportStatus, ThreadKind, Verdict
+from core.vocabulary import (
+    Action,
+    CaseState,
+    PostKind,
+    PostState,
+    Priority,
+    ReportStatus,
+    SubjectKind,
+    ThreadKind,
+    Verdict,
+)
 from core.web import ApiBlueprint, PageArgs, settings
 from forum.api import Held
 from moderation import cases, decisions, metrics, modlog, queries, reports
@@ -45,15 +55,16 @@ class CaseFacts(Schema):
     is_overdue = fields.Boolean()
     opened_at = fields.AwareDateTime()
     version = fields.Integer(metadata={"description": "name it in a decision"})
-    post_id = fields.Integer()
-    post_kind = fields.Enum(PostKind, by_value=True)
-    post_state = fields.Enum(PostState, by_value=True)
-    thread_id = fields.Integer()
-    thread_kind = fields.Enum(ThreadKind, by_value=True)
+    subject = fields.Enum(SubjectKind, by_value=True, attribute="subject_kind")
+    post_id = fields.Integer(allow_none=True, metadata={"description": "null, as the four below: about a member"})
+    post_kind = fields.Enum(PostKind, by_value=True, allow_none=True)
+    post_state = fields.Enum(PostState, by_value=True, allow_none=True)
+    thread_id = fields.Integer(allow_none=True)
+    thread_kind = fields.Enum(ThreadKind, by_value=True, allow_none=True)
     title = fields.String()
     is_edit = fields.Boolean(metadata={"description": "readers see an earlier text already"})
     excerpt = fields.String()
-    board = fields.Function(lambda row: {"slug": row.board_slug, "name": row.board_name})
+    board = fields.Function(lambda row: {"slug": row.board_slug, "name": row.board_name} if row.board_slug else None)
     findings = fields.List(fields.Nested(FindingSchema))
     claimed_by = fields.Function(lambda row: row.claimed_by.handle if row.is_claimed and row.claimed_by else None)
     claimed_until = fields.Function(lambda row: _instant(row.claimed_until) if row.is_claimed else None)
@@ -473,7 +484,7 @@ def my_held(args: dict[str, Any]) -> Any:
 
 
 @blueprint.get("/me/decisions")
-@needs(Action.MANAGE_OWN_ACCOUNT)
+@needs(Action.READ_OWN_RECORD)
 @blueprint.arguments(PageArgs, location="query")
 @blueprint.response(200, MyDecisionList)
 def my_decisions(args: dict[str, Any]) -> Any:

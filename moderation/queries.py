@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from auth.members import FORMER_MEMBER
 from auth.models import Member, RoleGrant
 from auth.policy import NEW_MEMBER_POSTS, Actor, Subject, allowed
 from content import queries as reference
@@ -30,13 +31,14 @@ from core.vocabulary import (
     ReportStatus,
     RevisionState,
     Role,
+    SubjectKind,
     ThreadKind,
     Verdict,
 )
 from forum.gate import HeldStatus
 from forum.models import Board, Post, Revision, Thread
 from moderation import cases, decisions, eligibility, screen, statements
-from moderation.models import Case, Decision, Finding, Report, Statement
+from moderation.models import Case, CaseNote, Decision, Finding, Report, Statement
 from moderation.signals import contract
 
 
@@ -123,27 +125,33 @@ class Standing:
 
 @dataclass(frozen=True)
 class CaseRow:
-    """One row of the queue. `is_claimed` means a live claim; `is_mine` that it is this moderator's."""
+    """One row of the queue. `is_claimed` means a live claim; `is_mine` that it is this moderator's.
+
+    A case about a member has no post: what belongs to one is None, `title` is the member's name, and `excerpt` why the
+    case was opened.
+    """
 
     id: int
+    subject_kind: SubjectKind
     state: CaseState
     priority: Priority
     due_at: datetime
     is_overdue: bool
     opened_at: datetime
     version: int
-    post_id: int
-    thread_id: int
-    thread_kind: ThreadKind
-    thread_slug: str
+    post_id: int | None
+    thread_id: int | None
+    thread_kind: ThreadKind | None
+    thread_slug: str | None
     title: str
-    post_kind: PostKind
-    post_state: PostState
+    post_kind: PostKind | None
+    post_state: PostState | None
     # An edit of a text that readers see already.
     is_edit: bool
     excerpt: str
-    board_slug: str
-    board_name: str
+    # None: a case about a member that belongs to no board.
+    board_slug: str | None
+    board_name: str | None
     author: Person
     # The gravest first; their quotes stand on the case page only.
     findings: tuple[FindingView, ...]
@@ -345,6 +353,7 @@ def _rows(actor: Actor) -> Select[*tuple[Any, ...]]:
     return (
         select(
             Case.id.label("case_id"),
+            Case.subject_kind,
             Case.state,
             Case.priority,
             Case.lane,
@@ -370,10 +379,10 @@ def _rows(actor: Actor) -> Select[*tuple[Any, ...]]:
             Board.name.label("board_name"),
             eligibility.without_conflict(actor).label("free_of_conflict"),
         )
-        .join(Post, Post.id == Case.post_id)
-        .join(Thread, Thread.id == Post.thread_id)
-        .join(Board, Board.id == Thread.board_id)
-        .join(Revision, Revision.id == Case.revision_id)
+        .outerjoin(Post, Post.id == Case.post_id)
+        .outerjoin(Thread, Thread.id == Post.thread_id)
+        .outerjoin(Board, Board.id == Case.board_id)
+        .outerjoin(Revision, Revision.id == Case.revision_id)
     )
 
 
@@ -382,9 +391,12 @@ def _case_rows(session: Session, actor: Actor, rows: Sequence[Row[Any]], *, now:
     findings = _findings_of(session, ids)
     reported = _reported_rules(session, ids)
     known = people(session, {row.author_id for row in rows} | {row.claimed_by for row in rows})
+    about_members = [row.case_id for row in rows if row.subject_kind is SubjectKind.MEMBER]
+    why = _why_opened(session, about_members) if about_members else {}
     return [
         CaseRow(
             id=row.case_id,
+            subject_kind=row.subject_kind,
             state=row.state,
             priority=row.priority,
             due_at=row.due_at,
@@ -395,11 +407,11 @@ def _case_rows(session: Session, actor: Actor, rows: Sequence[Row[Any]], *, now:
             thread_id=row.thread_id,
             thread_kind=row.thread_kind,
             thread_slug=row.thread_slug,
-            title=row.revision_title or row.thread_title,
+            title=row.revision_title or row.thread_title or known[row.author_id].handle or FORMER_MEMBER,
             post_kind=row.post_kind,
             post_state=row.post_state,
             is_edit=row.live_revision_id is not None and row.live_revision_id != row.revision_id,
-            excerpt=row.excerpt,
+            excerpt=why.get(row.case_id, row.excerpt or ""),
             board_slug=row.board_slug,
             board_name=row.board_name,
             author=known[row.author_id],
@@ -413,6 +425,13 @@ def _case_rows(session: Session, actor: Actor, rows: Sequence[Row[Any]], *, now:
         )
         for row in rows
     ]
+
+
+def _why_opened(session: Session, case_ids: Sequence[int]) -> dict[int, str]:
+    """What was written when each case about a member was opened: its first note."""
+    first = select(func.min(CaseNote.id)).where(CaseNote.case_id.in_(case_ids)).group_by(CaseNote.case_id)
+    rows = session.execute(select(CaseNote.case_id, CaseNote.text).where(CaseNote.id.in_(first)))
+    return {row.case_id: row.text for row in rows}
 
 
 def _findings_of(session: Session, case_ids: Sequence[int]) -> dict[int | None, list[FindingView]]:
