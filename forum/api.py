@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
-from flask import current_app
+from flask import current_app, redirect
 from marshmallow import Schema, fields, validate
 
 from auth.doors import current_actor, needs, public
@@ -14,7 +14,7 @@ from content.views import emergency
 from core.db import db, unit_of_work, utc_now
 from core.errors import Invalid, VersionMissing
 from core.vocabulary import Action, PostKind, PostState, ThreadKind
-from core.web import ApiBlueprint, PageArgs, settings
+from core.web import API_PREFIX, ApiBlueprint, PageArgs, settings
 from forum import gate as gates
 from forum import posting, queries, revisions, votes
 from forum import search as searching
@@ -46,6 +46,8 @@ class BoardFull(BoardShort):
     post_count = fields.Integer()
     last_activity_at = fields.AwareDateTime(allow_none=True)
     moderation_statement = fields.String()
+    notice = fields.String(metadata={"description": "a few lines by its moderators; empty: none"})
+    notice_html = fields.String()
     sidebar = fields.Dict(allow_none=True, metadata={"description": "the reference content that stands beside"})
 
 
@@ -61,6 +63,7 @@ class ThreadSummary(Schema):
     helpful_count = fields.Integer()
     was_misdiagnosed = fields.Boolean()
     is_locked = fields.Boolean()
+    is_pinned = fields.Boolean(metadata={"description": "its board's page shows it before all others"})
     created_at = fields.AwareDateTime()
     last_activity_at = fields.AwareDateTime()
     url = fields.String()
@@ -100,6 +103,9 @@ class PostSchema(Schema):
     )
     html = fields.String()
     text = fields.String()
+    former_title = fields.String(
+        allow_none=True, metadata={"description": "of the first post of a thread that was put together with this one"}
+    )
     is_tombstone = fields.Boolean(metadata={"description": "the state says why; the text is not given"})
     created_at = fields.AwareDateTime()
     edited_at = fields.AwareDateTime(allow_none=True)
@@ -337,19 +343,23 @@ def start_thread(sent: dict[str, Any], slug: str) -> dict[str, Any]:
 @blueprint.get("/threads/<int:thread_id>")
 @needs(Action.READ_POST)
 @blueprint.arguments(PageArgs, location="query")
+@blueprint.alt_response(308, description="It was put together with another thread, which stands there")
 @blueprint.response(200, ThreadPage)
-def thread(args: dict[str, Any], thread_id: int) -> dict[str, Any]:
+def thread(args: dict[str, Any], thread_id: int) -> Any:
     """A thread: opening post, the most helpful answers, and a page of posts by position."""
-    page = queries.thread_page(
-        db.session(),
-        current_actor(),
-        thread_id,
-        gate=gates.of(current_app),
-        settings=settings(),
-        now=utc_now(),
-        after=args["after"],
-        limit=args["limit"],
-    )
+    try:
+        page = queries.thread_page(
+            db.session(),
+            current_actor(),
+            thread_id,
+            gate=gates.of(current_app),
+            settings=settings(),
+            now=utc_now(),
+            after=args["after"],
+            limit=args["limit"],
+        )
+    except queries.Merged as merged:
+        return redirect(f"{API_PREFIX}/threads/{merged.into}", 308)
     return {
         "thread": page.thread,
         "board": page.board,

@@ -10,14 +10,16 @@ from sqlalchemy.orm import Session
 from auth.policy import Actor, Subject, require
 from content import conditions
 from content.models import Condition
-from core import audit
-from core.errors import NotFound
+from core import audit, markup
+from core.errors import NotFound, invalid
+from core.text import is_blank, normalise
 from core.vocabulary import Action
 from forum.models import Board, BoardFollow
 from forum.subjects import categories
 
 UNSORTED = "unsorted"
 UNSORTED_NAME = "Unsorted"
+NOTICE_CHARS = 1_000
 # What a board says of its moderation until its moderators write something of their own.
 STATEMENT = (
     "A person reads the first posts of every new member before they appear, and any post that a check holds. "
@@ -108,6 +110,40 @@ def board_subject(session: Session, place: BoardPlace, actor: Actor) -> Subject:
         board_mode=place.mode,
         category_ids=categories(session, place.condition_id, actor),
     )
+
+
+def set_notice(session: Session, actor: Actor, slug: str, *, text: str, now: datetime) -> Board:
+    """A few lines above the list of threads, by a moderator of the board; an empty text takes them away.
+
+    Raises NotFound before the board has a row, Invalid on `text`.
+    """
+    place = find(session, slug)
+    require(actor, Action.EDIT_BOARD_NOTICE, board_subject(session, place, actor))
+    if place.board is None:
+        raise NotFound("board-not-open", "This board is not open yet.")
+    said = normalise(text, field="text")
+    if len(said) > NOTICE_CHARS:
+        raise invalid("text", f"At most {NOTICE_CHARS:,} characters; this has {len(said):,}.")
+    said = "" if is_blank(said) else said
+    session.execute(
+        update(Board)
+        .where(Board.id == place.board.id)
+        .values(
+            notice=said,
+            notice_html=markup.render(said, "post").html if said else "",
+            version=Board.version + 1,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    audit.record(
+        session,
+        actor_id=actor.id,
+        action="board.notice",
+        subject=("board", place.board.id),
+        details={"text": said},
+        now=now,
+    )
+    return session.get_one(Board, place.board.id, populate_existing=True)
 
 
 def follow(session: Session, actor: Actor, slug: str, *, now: datetime) -> bool:

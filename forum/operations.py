@@ -38,12 +38,6 @@ class Done:
     post_ids: tuple[int, ...] = ()
 
 
-def current_id(session: Session, thread_id: int) -> int:
-    """The thread itself, or the one that it was merged into; the number as given where there is none."""
-    into = session.execute(select(Thread.merged_into_id).where(Thread.id == thread_id)).scalar_one_or_none()
-    return into or thread_id
-
-
 def hold(session: Session, *thread_ids: int) -> dict[int, Thread]:
     """Take the posts of these threads, then the threads, until the commit.
 

@@ -110,6 +110,8 @@ def add_post(
 ) -> Posted:
     """An answer (questions only) or a comment; a comment without a parent belongs to the opening post."""
     thread, board = _thread_for(session, actor, thread_id, kind)
+    # Of a thread that was put together with another while somebody was writing, it is the other one.
+    thread_id = thread.id
     member_id = _member(actor)
     _within_posting_limit(session, actor, board.id, now=now)
     limits.spend(session, member_id, "post", now=now, enforced=settings.limits)
@@ -374,6 +376,8 @@ def _thread_for(session: Session, actor: Actor, thread_id: int, kind: PostKind) 
     if found is None:
         raise NotFound()
     thread, board = found
+    if thread.merged_into_id is not None:
+        return _thread_for(session, actor, thread.merged_into_id, kind)
     subject = opening_subject(session, thread, board, actor)
     if sight(actor, subject) is Sight.NONE:
         raise NotFound()

@@ -29,6 +29,8 @@ from forum.visibility import shown, threads_listed
 # Posts on one page of a thread; a page is a range of stored positions, so that its number never shifts.
 POSTS_PER_PAGE = 20
 MOST_HELPFUL = 3
+# A bound only: `operations.MOST_PINNED` keeps them fewer.
+PINNED_SHOWN = 10
 # After so long without a new post, what a thread says may be out of date.
 OLD_AFTER = timedelta(days=2 * 365)
 # Place and wait are asked of the gate one by one; on one page nobody has more own posts waiting than this.
@@ -36,6 +38,14 @@ HELD_SHOWN = 5
 FORMER_MEMBER = "Former member"
 SHOWN = frozenset({PostState.PUBLISHED, PostState.SHIELDED})
 SORTS = ("active", "new", "unanswered", "helpful")
+
+
+class Merged(NotFound):
+    """The thread was put together with another: a door that has an address for it leads there, others know none."""
+
+    def __init__(self, into: int) -> None:
+        super().__init__("thread-merged", "This thread was put together with another one.", into=into)
+        self.into = into
 
 
 # --- What is shown -----------------------------------------------------------------------------------------------
@@ -64,6 +74,9 @@ class BoardView:
     post_count: int
     last_activity_at: datetime | None
     moderation_statement: str
+    # A few lines by its moderators; empty: none.
+    notice: str = ""
+    notice_html: str = ""
     is_followed: bool = False
 
     @property
@@ -91,6 +104,7 @@ class ThreadRow:
     excerpt: str
     created_at: datetime
     last_activity_at: datetime
+    is_pinned: bool = False
     has_news: bool = False
 
     @property
@@ -139,6 +153,8 @@ class PostView:
     helpful_count: int
     marked_helpful: bool
     may: frozenset[Action]
+    # Of the first post of a thread that was put together with this one.
+    former_title: str | None = None
     waiting: WaitingText | None = None
     held: HeldStatus | None = None
     guidance: tuple[GuidanceNote, ...] = ()
@@ -177,6 +193,7 @@ class ThreadView:
     helpful_count: int
     was_misdiagnosed: bool
     is_locked: bool
+    is_pinned: bool
     language: str
     created_at: datetime
     last_activity_at: datetime
@@ -271,6 +288,8 @@ def _board_view(place: boards.BoardPlace, follows: bool = False) -> BoardView:
         post_count=row.post_count if row else 0,
         last_activity_at=row.last_activity_at if row else None,
         moderation_statement=(row.moderation_statement if row else "") or boards.STATEMENT,
+        notice=row.notice if row else "",
+        notice_html=row.notice_html if row else "",
         is_followed=follows,
     )
 
@@ -305,6 +324,7 @@ _ROW_COLUMNS = (
     Thread.helpful_count,
     Thread.was_misdiagnosed,
     Thread.is_locked,
+    Thread.pinned_at,
     Thread.created_at,
     Thread.last_activity_at,
     Board.slug.label("board_slug"),
@@ -332,8 +352,12 @@ def board_threads(
     sort: str = "active",
     after: str | None = None,
     limit: int = 20,
+    without_pinned: bool = False,
 ) -> Page[ThreadRow]:
-    """The threads of a board that its list shows; `sort` is one of SORTS. Cost: 2 queries, 3 for a member."""
+    """The threads of a board that its list shows; `sort` is one of SORTS. Cost: 2 queries, 3 for a member.
+
+    `without_pinned` for a list before which the pinned ones stand apart (`pinned_threads`).
+    """
     if sort not in SORTS:
         raise Invalid("invalid-field", "Unknown order.", errors=[("sort", f"one of {', '.join(SORTS)}")])
     # Two states in one list cannot be read in the order of an index, so the rare one is asked for first.
@@ -343,7 +367,19 @@ def board_threads(
         stmt = stmt.where(Thread.kind == kind)
     if sort == "unanswered":
         stmt = stmt.where(_UNANSWERED)
+    if without_pinned:
+        stmt = stmt.where(Thread.pinned_at.is_(None))
     return _thread_rows(session, stmt, _SORT_KEYS[sort], after=after, limit=limit, board_id=board_id)
+
+
+def pinned_threads(session: Session, actor: Actor, board_id: int | None) -> list[ThreadRow]:
+    """The public threads that stand first on a board, the latest pin first. Cost: 1 query, 2 where there are any."""
+    stmt = _rows(actor).where(
+        Thread.board_id == board_id, Thread.pinned_at.is_not(None), Thread.state == PostState.PUBLISHED
+    )
+    rows = session.execute(stmt.order_by(Thread.pinned_at.desc(), Thread.id).limit(PINNED_SHOWN)).all()
+    chips = _roles(session, {row.author_id for row in rows}, board_id) if rows else {}
+    return [_thread_row(row, chips) for row in rows]
 
 
 def _has_shielded(session: Session, actor: Actor, board_id: int | None) -> bool:
@@ -443,6 +479,7 @@ def _thread_row(row: Row[*tuple[Any, ...]], chips: dict[int, tuple[str, ...]]) -
         excerpt=row.excerpt,
         created_at=row.created_at,
         last_activity_at=row.last_activity_at,
+        is_pinned=row.pinned_at is not None,
         has_news=row.seen_at is not None and row.last_activity_at > row.seen_at,
     )
 
@@ -503,6 +540,7 @@ _POST_COLUMNS = (
     Post.created_at,
     Post.edited_at,
     Post.helpful_count,
+    Revision.title,
     Member.handle,
     Member.closed_at,
     Member.approved_count,
@@ -536,8 +574,8 @@ def thread_page(
 ) -> ThreadPage:
     """One page of a thread: the range of positions of page `number`, or `limit` posts after a cursor (the API).
 
-    NotFound where the reader may not know of the thread, or there is no such page. Cost: at most 13 queries, and one
-    for each own post that waits (at most HELD_SHOWN), whatever the thread's length.
+    NotFound where the reader may not know of the thread, or there is no such page; Merged with where it went. Cost: at
+    most 13 queries, and one for each own post that waits (at most HELD_SHOWN), whatever the thread's length.
     """
     frame = _frame(session, actor, thread_id, gate, settings, now)
     here = and_(Post.thread_id == thread_id, Post.position > 0, shown(actor))
@@ -611,6 +649,8 @@ def _frame(session: Session, actor: Actor, thread_id: int, gate: Gate, settings:
     if found is None:
         raise NotFound()
     thread, row = found
+    if thread.merged_into_id is not None:
+        raise Merged(thread.merged_into_id)
     opening = opening_subject(session, thread, row, actor)
     if sight(actor, opening) is Sight.NONE:
         raise NotFound()
@@ -622,6 +662,7 @@ def _posts() -> Select[*tuple[Any, ...]]:
         select(*_POST_COLUMNS)
         .join(Member, Member.id == Post.author_id)
         .outerjoin(_Parent, _Parent.id == Post.parent_id)
+        .outerjoin(Revision, Revision.id == Post.live_revision_id)
     )
 
 
@@ -719,6 +760,7 @@ def _view(
         helpful_count=row.helpful_count if full else 0,
         marked_helpful=marked and full,
         may=_may(frame, row, subject),
+        former_title=row.title if full and row.kind is not PostKind.OPENING else None,
         waiting=waiting,
         held=held,
         guidance=guidance,
@@ -764,6 +806,7 @@ def _thread_view(frame: _Frame, opening: PostView) -> ThreadView:
         helpful_count=thread.helpful_count,
         was_misdiagnosed=thread.was_misdiagnosed and full,
         is_locked=thread.is_locked or thread.state not in SHOWN,
+        is_pinned=thread.pinned_at is not None,
         language=thread.language,
         created_at=thread.created_at,
         last_activity_at=thread.last_activity_at,

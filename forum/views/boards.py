@@ -4,16 +4,21 @@ from flask import flash, redirect, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from auth.doors import current_actor, needs, public
+from auth.doors import current_actor, needs, public, require
+from auth.policy import Subject, allowed
 from content import queries as reference
 from core.db import db, unit_of_work, utc_now
+from core.errors import Invalid
 from core.vocabulary import Action, ThreadKind
 from forum import boards, listings, queries
+from forum.queries import BoardView
+from forum.subjects import categories
 from forum.views.site import asked, blueprint, here, sidebar_for, typed
 
 LETTERS = (*"abcdefghijklmnopqrstuvwxyz", "#")
 KINDS = ("", *ThreadKind)
 NAMES_SHOWN = 6
+Answer = str | Response | tuple[str, int]
 
 
 @blueprint.get("/boards/")
@@ -75,6 +80,7 @@ def board(slug: str) -> str | Response:
     if view.slug != slug:
         return redirect(view.url, 301)
     kind, sort = asked("kind", KINDS, ""), asked("sort", queries.SORTS, "active")
+    is_first, is_front = not request.args.get("after"), sort == "active" and not kind
     threads = queries.board_threads(
         session,
         actor,
@@ -82,6 +88,7 @@ def board(slug: str) -> str | Response:
         kind=ThreadKind(kind) if kind else None,
         sort=sort,
         after=request.args.get("after"),
+        without_pinned=is_front,
     )
     return render_template(
         "forum/board.html",
@@ -89,12 +96,57 @@ def board(slug: str) -> str | Response:
         aliases=_other_names(view.condition_id),
         threads=threads.items,
         next_url=here(after=threads.next) if threads.next else None,
-        is_first=not request.args.get("after"),
+        is_first=is_first,
+        pinned=queries.pinned_threads(session, actor, view.id) if is_first and is_front else [],
+        edits_notice=_edits_notice(view),
         waiting=queries.waiting_threads(session, actor, view.id),
         kind=kind,
         sort=sort,
         here=here,
         sidebar=sidebar_for(view.condition_id),
+    )
+
+
+def _edits_notice(view: BoardView) -> bool:
+    actor = current_actor()
+    mine = categories(db.session(), view.condition_id, actor)
+    return view.id is not None and allowed(
+        actor, Action.EDIT_BOARD_NOTICE, Subject(board_id=view.id, category_ids=mine)
+    )
+
+
+@blueprint.get("/boards/<slug>/notice")
+@needs(Action.EDIT_BOARD_NOTICE)
+def show_notice(slug: str) -> Answer:
+    return _notice_form(slug)
+
+
+@blueprint.post("/boards/<slug>/notice")
+@needs(Action.EDIT_BOARD_NOTICE)
+def set_notice(slug: str) -> Answer:
+    text = request.form.get("text", "")
+    try:
+        with unit_of_work() as session:
+            board = boards.set_notice(session, current_actor(), slug, text=text, now=utc_now())
+    except Invalid as error:
+        return _notice_form(slug, text, dict(error.errors)), 422
+    flash(_("The notice stands above the list of threads.") if board.notice else _("The notice is gone."), "success")
+    return redirect(f"/boards/{board.slug}/", 303)
+
+
+def _notice_form(slug: str, text: str | None = None, errors: dict[str, str] | None = None) -> str:
+    session, actor = db.session(), current_actor()
+    view = queries.board(session, actor, slug)
+    require(
+        Action.EDIT_BOARD_NOTICE,
+        Subject(board_id=view.id, category_ids=categories(session, view.condition_id, actor)),
+    )
+    return render_template(
+        "forum/board_notice.html",
+        board=view,
+        text=view.notice if text is None else text,
+        errors=errors or {},
+        most=boards.NOTICE_CHARS,
     )
 
 

@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from auth import policy
-from auth.doors import current_actor, public
+from auth.doors import current_actor, public, refuse_suspended
 from content import queries as reference
 from core import markup
 from core.db import db, unit_of_work, utc_now
@@ -44,9 +44,12 @@ def show_thread(thread_id: int, slug: str = "") -> str | Response:
     actor, number = current_actor(), forms.number(request.args.get("page", "1"))
     if number is None:
         raise NotFound()
-    page = queries.thread_page(
-        db.session(), actor, thread_id, gate=the_gate(), settings=settings(), now=utc_now(), number=number
-    )
+    try:
+        page = queries.thread_page(
+            db.session(), actor, thread_id, gate=the_gate(), settings=settings(), now=utc_now(), number=number
+        )
+    except queries.Merged as merged:
+        return redirect(f"/threads/{merged.into}", 301)
     if page.thread.slug != slug:
         # A title that is not shown at present may come back, so that is no move for good.
         return redirect(_page_url(page, number), 301 if page.thread.slug else 302)
@@ -113,6 +116,7 @@ def send_experience(slug: str) -> Response | tuple[str, int]:
 
 
 def _open_composer(slug: str, kind: ThreadKind) -> str | Response:
+    refuse_suspended()
     place = boards.find(db.session(), slug)
     if place.slug != slug:
         return redirect(f"/boards/{place.slug}/{COMPOSERS[kind]}", 301)
@@ -120,6 +124,7 @@ def _open_composer(slug: str, kind: ThreadKind) -> str | Response:
 
 
 def _take_thread(slug: str, kind: ThreadKind) -> Response | tuple[str, int]:
+    refuse_suspended()
     place, composed = boards.find(db.session(), slug), forms.read(request.form)
     if composed.intent == "draft":
         return keep_draft(composed)
@@ -222,6 +227,7 @@ def _open_reply(thread_id: int, kind: PostKind) -> str | Response:
     if not request.args.keys() & {"parent", "draft", "resume"}:
         # The bare address is that of a thread whose title is this very word.
         return show_thread(thread_id, kind.value)
+    refuse_suspended()
     fields = opened_fields()
     if "parent_id" not in fields and "parent" in request.args:
         fields = MultiDict([*fields.items(multi=True), ("parent_id", request.args["parent"])])
@@ -229,6 +235,7 @@ def _open_reply(thread_id: int, kind: PostKind) -> str | Response:
 
 
 def _take_reply(thread_id: int, kind: PostKind) -> Response | tuple[str, int]:
+    refuse_suspended()
     composed = forms.read(request.form)
     if composed.intent == "draft":
         return keep_draft(composed)
@@ -269,7 +276,10 @@ def _reply_composer(
     preview: bool = False,
 ) -> str:
     session, actor, now = db.session(), current_actor(), utc_now()
-    page = queries.thread_page(session, actor, thread_id, gate=the_gate(), settings=settings(), now=now, limit=1)
+    try:
+        page = queries.thread_page(session, actor, thread_id, gate=the_gate(), settings=settings(), now=now, limit=1)
+    except queries.Merged as merged:
+        return _reply_composer(merged.into, kind, composed, errors, preview=preview)
     parent = page.opening
     if kind is PostKind.COMMENT and composed.parent_id not in (None, page.opening.id):
         parent, thread, _board = queries.post(

@@ -30,7 +30,7 @@ def grow(house: House, by: tuple[Member, ...], thread_id: int, start: int) -> No
     [
         ("/", 7, 12),
         ("/boards/", 6, 10),
-        ("/boards/backache/", 11, 19),
+        ("/boards/backache/", 12, 20),
         ("/threads/{id}/saddle", 15, 24),
         ("/search?q=saddle", 6, 10),
         ("/unanswered", 3, 7),
