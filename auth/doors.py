@@ -35,9 +35,18 @@ _BY_ROLE = frozenset(
 
 
 def current_actor() -> Actor:
-    """Who asks; read once per request. Under /api/ a bearer token goes before the browser's session.
+    """Who asks, as the rules see them: on a public page a suspended member is a visitor like any other.
 
     Raises SignInNeeded("bad-token") for a bearer token that is unknown, taken back or too old.
+    """
+    actor = who_is_there()
+    return policy.reader(actor) if g.get("reads_as_visitor") else actor
+
+
+def who_is_there() -> Actor:
+    """Who is signed in, suspended or not, for the frame of a page. Read once per request.
+
+    Under /api/ a bearer token goes before the browser's session. Raises as `current_actor`.
     """
     if "actor" not in g:
         g.actor = _read_actor()
@@ -73,7 +82,8 @@ def needs(action: Action) -> Callable[[View], View]:
     def mark(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            refused = _refuse(current_actor(), action)
+            refused = _refuse(who_is_there(), action)
+            _read_as_visitor(action not in policy.WHILE_SUSPENDED)
             return view(*args, **kwargs) if refused is None else refused
 
         guarded.boardwell_access = action  # type: ignore[attr-defined]
@@ -84,8 +94,26 @@ def needs(action: Action) -> Callable[[View], View]:
 
 def public(view: View) -> View:
     """Mark a view that anybody may open; what it shows may still depend on who asks."""
-    view.boardwell_access = "public"  # type: ignore[attr-defined]
-    return view
+
+    @wraps(view)
+    def opened(*args: Any, **kwargs: Any) -> Any:
+        _read_as_visitor(True)
+        return view(*args, **kwargs)
+
+    opened.boardwell_access = "public"  # type: ignore[attr-defined]
+    return opened  # type: ignore[return-value]
+
+
+def _read_as_visitor(is_public: bool) -> None:
+    """A suspended member reads what every visitor reads. What is sent is refused, with reasons."""
+    g.reads_as_visitor = is_public and request.method in ("GET", "HEAD")
+
+
+def refuse_suspended() -> None:
+    """For a composer that a visitor may open before signing in: a suspended member is told before they type."""
+    actor = who_is_there()
+    if policy.is_suspended(actor):
+        raise policy.refusal(actor, Action.START_THREAD)
 
 
 def _refuse(actor: Actor, action: Action) -> Any:
@@ -122,6 +150,8 @@ class Viewer:
     is_lead: bool
     is_editor: bool
     is_admin: bool
+    # The suspension that is in force: its end and the reference of its reasons.
+    suspension: policy.ActiveRestriction | None = None
     queue_count: int = 0
 
     @property
@@ -137,31 +167,35 @@ class Viewer:
 def viewer() -> Viewer:
     """The reader of this request's page: one object, so that a room to the right can fill in its counter."""
     if "viewer" not in g:
-        actor = _actor_or_nobody()
+        actor = _actor_or_nobody(who_is_there)
+        suspension = policy.suspension_of(actor)
+        # A suspended moderator is shown no way to a door that is shut.
+        roles = frozenset() if suspension else actor.roles
         g.viewer = Viewer(
             signed_in=actor.is_signed_in,
             id=actor.id,
             handle=actor.handle,
-            is_staff=actor.is_staff,
-            is_moderator=bool(actor.roles & {Role.MODERATOR, Role.LEAD}),
-            is_lead=Role.LEAD in actor.roles,
-            is_editor=Role.EDITOR in actor.roles,
-            is_admin=Role.ADMIN in actor.roles,
+            is_staff=actor.is_staff and not suspension,
+            is_moderator=bool(roles & {Role.MODERATOR, Role.LEAD}),
+            is_lead=Role.LEAD in roles,
+            is_editor=Role.EDITOR in roles,
+            is_admin=Role.ADMIN in roles,
+            suspension=suspension,
         )
     return g.viewer
 
 
-def _actor_or_nobody() -> Actor:
+def _actor_or_nobody(ask: Callable[[], Actor]) -> Actor:
     """For error pages too, which must not fail over a bad token."""
     try:
-        return current_actor()
+        return ask()
     except SignInNeeded:
         return ANONYMOUS
 
 
 def context() -> dict[str, Any]:
     """`viewer`, `actor`, `allowed(action, subject)` and `now` for every template."""
-    actor = _actor_or_nobody()
+    actor = _actor_or_nobody(current_actor)
 
     def allowed(action: str, subject: Subject = policy.NOTHING) -> bool:
         return policy.allowed(actor, Action(action), subject)

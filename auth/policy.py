@@ -166,7 +166,12 @@ def _keeps_silent(restriction: ActiveRestriction, board_id: int | None) -> bool:
 
 def is_suspended(actor: Actor) -> bool:
     """A suspended member still signs in to decisions, appeals and the closing of the account, and nothing else."""
-    return any(r.kind is RestrictionKind.SUSPENDED for r in actor.restrictions)
+    return suspension_of(actor) is not None
+
+
+def suspension_of(actor: Actor) -> ActiveRestriction | None:
+    """The suspension that is in force, if any."""
+    return next((r for r in actor.restrictions if r.kind is RestrictionKind.SUSPENDED), None)
 
 
 def reader(actor: Actor) -> Actor:
@@ -467,7 +472,8 @@ def refusal(actor: Actor, action: Action, subject: Subject = NOTHING) -> AppErro
 
 
 def _suspended(actor: Actor) -> AppError:
-    live = next(r for r in actor.restrictions if r.kind is RestrictionKind.SUSPENDED)
+    live = suspension_of(actor)
+    assert live is not None  # only asked for somebody who is suspended
     end = f" until {live.until:%-d %B %Y, %H:%M} UTC" if live.until else ""
     return Forbidden(
         "suspended",

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
-from auth import flows, forms, mailer, members, queries, tokens
-from auth.doors import current_actor, needs, public, viewer
+from auth import flows, forms, mailer, members, policy, queries, tokens
+from auth.doors import current_actor, needs, public, viewer, who_is_there
 from auth.models import Member
 from core import notifications as notes
 from core import parked, switches
@@ -60,7 +60,7 @@ def wait_words(error: TooMany) -> str:
 @blueprint.get("/register")
 @public
 def register() -> Answer:
-    if current_actor().is_signed_in:
+    if viewer().signed_in:
         return redirect("/")
     if is_closed_to_new():
         return page("register_closed")
@@ -177,7 +177,7 @@ def help_for_kept(kept: parked.ParkedForm | None) -> tuple[Any, ...]:
     if kept is None or find is None:
         return ()
     text = "\n".join(value for name, value in kept.fields if name in ("title", "body"))
-    country = current_actor().country or settings().country
+    country = who_is_there().country or settings().country
     return tuple(find(db.session(), text, country=country, now=utc_now()))
 
 
@@ -258,7 +258,7 @@ def press_confirm(token: str) -> Answer:
 @blueprint.get("/login")
 @public
 def login() -> Answer:
-    if current_actor().is_signed_in:
+    if viewer().signed_in:
         return redirect(forms.local_path(request.args.get("next")) or "/")
     return page("login", **_login_values({}))
 
@@ -302,6 +302,9 @@ def send_login() -> Answer:
 def _after_sign_in(next_path: str) -> str:
     """First a text that waits to be sent, then staff without a second step, then where the person was going."""
     actor = current_actor()
+    if policy.is_suspended(actor):
+        # Nothing can be sent; what was decided, and how to object to it, stands there.
+        return next_path or "/me/decisions"
     if parked_form(actor.id) is not None:
         return "/resume"
     if actor.is_staff and not actor.has_second_factor:
@@ -716,7 +719,7 @@ def read_notifications() -> Answer:
 
 
 @blueprint.get("/me/notifications/<int:number>")
-@needs(Action.MANAGE_OWN_ACCOUNT)
+@needs(Action.READ_OWN_RECORD)
 def open_notification(number: int) -> Answer:
     """Where the mail's link leads: on to the page concerned. The read mark is the one write of a GET."""
     member_id = current_actor().id or 0
@@ -812,13 +815,13 @@ def revoke_token(number: int) -> Answer:
 
 
 @blueprint.get("/me/close")
-@needs(Action.MANAGE_OWN_ACCOUNT)
+@needs(Action.CLOSE_OWN_ACCOUNT)
 def close() -> Answer:
     return page("close", form=request.form, errors={})
 
 
 @blueprint.post("/me/close")
-@needs(Action.MANAGE_OWN_ACCOUNT)
+@needs(Action.CLOSE_OWN_ACCOUNT)
 def send_close() -> Answer:
     """Close the account. The forum keeps or withdraws the posts by a hook, in the same transaction."""
     posts = request.form.get("posts", "")

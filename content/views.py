@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 
-from auth.doors import current_actor, needs, public
+from auth.doors import current_actor, needs, public, who_is_there
 from content import articles, queries, sections
 from content.forms import SectionForm
 from content.queries import ReferencePage
@@ -54,7 +54,7 @@ def context() -> dict[str, Any]:
 
 def reader_country() -> str:
     """The country that the reader told us, else the site's own."""
-    actor = current_actor() if has_request_context() else None
+    actor = who_is_there() if has_request_context() else None
     return (actor.country if actor else None) or settings().country
 
 

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from werkzeug.datastructures import MultiDict
 
 from core.errors import AppError
-from core.vocabulary import CaseState, Priority, Verdict
-from moderation import modlog
+from core.vocabulary import AppealOutcome, CaseState, Priority, Verdict
+from moderation import appeal_queries, modlog
 
 Form = MultiDict[str, str]
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -36,6 +36,47 @@ class ReportForm:
     rule: str = ""
     note: str = ""
     errors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AppealForm:
+    """An objection as it was sent."""
+
+    grounds: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AnswerForm:
+    """The answer to an objection as it was sent."""
+
+    outcome: str = ""
+    reasons: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AppealFilter:
+    """The part of the objections that is shown: those that wait, or those answered."""
+
+    state: str = appeal_queries.OPEN
+    role: str | None = None
+    outcome: AppealOutcome | None = None
+    after: str | None = None
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self.role or self.outcome)
+
+    def url(self, after: str | None = None) -> str:
+        """The address of the same part of the list, from `after` on."""
+        values = {
+            "state": self.state if self.state != appeal_queries.OPEN else None,
+            "role": self.role,
+            "outcome": self.outcome,
+        }
+        query = urlencode({name: value for name, value in (values | {"after": after}).items() if value})
+        return f"/moderation/appeals/?{query}" if query else "/moderation/appeals/"
 
 
 @dataclass(frozen=True)
@@ -93,6 +134,25 @@ def read_decision(form: Form, error: AppError | None = None) -> DecisionForm:
 
 def read_report(form: Form, error: AppError | None = None) -> ReportForm:
     return ReportForm(rule=form.get("rule", ""), note=form.get("note", ""), errors=by_field(error))
+
+
+def read_appeal(form: Form, error: AppError | None = None) -> AppealForm:
+    return AppealForm(grounds=form.get("grounds", ""), errors=by_field(error))
+
+
+def read_answer(form: Form, error: AppError | None = None) -> AnswerForm:
+    return AnswerForm(outcome=form.get("outcome", ""), reasons=form.get("reasons", ""), errors=by_field(error))
+
+
+def read_appeal_filter(args: Form) -> AppealFilter:
+    """Unknown values count as none."""
+    state, role = args.get("state", ""), args.get("role", "")
+    return AppealFilter(
+        state=state if state in appeal_queries.STATES else appeal_queries.OPEN,
+        role=role if role in (appeal_queries.AUTHOR, appeal_queries.REPORTER) else None,
+        outcome=_choice(AppealOutcome, args.get("outcome", "")),
+        after=args.get("after") or None,
+    )
 
 
 def read_filter(args: Form) -> QueueFilter:

@@ -5,12 +5,22 @@ from typing import Any
 from flask import Blueprint, g
 
 from auth import policy
-from auth.doors import current_actor, viewer
+from auth.doors import Viewer, current_actor, viewer
 from core.db import db
-from moderation import queries, views_case, views_dashboard, views_member, views_modlog, views_queue, views_report
+from moderation import (
+    appeals,
+    queries,
+    views_appeals,
+    views_case,
+    views_dashboard,
+    views_member,
+    views_modlog,
+    views_queue,
+    views_report,
+)
 
 blueprint = Blueprint("moderation", __name__)
-for part in (views_queue, views_case, views_report, views_member, views_dashboard, views_modlog):
+for part in (views_appeals, views_queue, views_case, views_report, views_member, views_dashboard, views_modlog):
     blueprint.register_blueprint(part.blueprint)
 
 
@@ -19,7 +29,12 @@ def context() -> dict[str, Any]:
     reader = viewer()
     if reader.is_moderator and "queue_count" not in g:
         g.queue_count = reader.queue_count = _count()
-    return {}
+    return {"open_appeals": lambda: appeals.open_count(db.session())} | _for_admins(reader)
+
+
+def _for_admins(reader: Viewer) -> dict[str, Any]:
+    """What only an admin can help: objections that no lead may answer. Asked for by the pages of administration."""
+    return {"stuck_appeals": (lambda: appeals.undecidable(db.session())) if reader.is_admin else (lambda: 0)}
 
 
 def _count() -> int:

@@ -11,7 +11,7 @@ from core.errors import Conflict, Invalid
 from core.vocabulary import Action
 from core.web import drop_parked, resumed_fields, settings
 from forum.subjects import load_post
-from moderation import forms, listings, queries, reports
+from moderation import appeals, forms, listings, queries, reports
 from moderation.doors import Answer, go, page
 
 blueprint = Blueprint("reports", __name__)
@@ -71,6 +71,21 @@ def _composer(post_id: int, form: forms.ReportForm) -> Answer:
 @public
 def show(reference: str) -> Answer:
     """For whoever holds the reference, a 128-bit secret."""
+    return report_page(reference)
+
+
+def report_page(
+    reference: str, *, appeal_form: forms.AppealForm | None = None, conflict: Conflict | None = None
+) -> Answer:
+    """How the report stands; of a refused one the form too in which its sender can object."""
+    session, now = db.session(), utc_now()
+    status = 409 if conflict else 422 if appeal_form and appeal_form.errors else 200
     return page(
-        "report_status", report=queries.report_page(db.session(), reference, settings=settings(), now=utc_now())
+        "report_status",
+        status,
+        report=queries.report_page(session, reference, settings=settings(), now=now),
+        way=appeals.way(session, reference, now=now),
+        appeal_form=appeal_form or forms.AppealForm(),
+        conflict=conflict,
+        most=appeals.GROUNDS_CHARS,
     )
