@@ -22,7 +22,7 @@ from core.vocabulary import (
 )
 from core.web import ApiBlueprint, PageArgs, settings
 from forum.api import Held
-from moderation import cases, decisions, metrics, modlog, queries, reports
+from moderation import cases, decisions, metrics, modlog, queries, reporting
 
 blueprint = ApiBlueprint("moderation-api", __name__, description="Reports, statements of reasons, and the queue")
 
@@ -446,7 +446,7 @@ def report(sent: dict[str, Any], post_id: int) -> Any:
     """Report a post. Keep the reference: whoever holds it may read what came of the report."""
     now = utc_now()
     with unit_of_work() as session:
-        made = reports.report(
+        made = reporting.report(
             session,
             current_actor(),
             post_id,

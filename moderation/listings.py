@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case as when
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from auth.models import Member
-from auth.policy import Actor, require
+from auth.policy import Actor, moderates_everywhere, require
 from core import keyset
 from core.errors import NotFound
 from core.vocabulary import LIVE_CASE_STATES, Action, PostKind, PostState, ReportStatus, ThreadKind, Verdict
@@ -65,6 +65,21 @@ def boards_of(session: Session, actor: Actor) -> list[tuple[str, str]]:
     waiting = select(Case.board_id).where(Case.state.in_(LIVE_CASE_STATES), eligibility.may_read(actor))
     stmt = select(Board.slug, Board.name).where(Board.id.in_(waiting)).order_by(func.lower(Board.name), Board.id)
     return [(slug, name) for slug, name in session.execute(stmt)]
+
+
+def boards_open(session: Session) -> list[tuple[str, str]]:
+    """(slug, name) of every board that is open, by name; at most 1,000."""
+    stmt = select(Board.slug, Board.name).where(Board.opened_at.is_not(None))
+    rows = session.execute(stmt.order_by(func.lower(Board.name), Board.id).limit(1_000))
+    return [(slug, name) for slug, name in rows]
+
+
+def boards_moderated(session: Session, actor: Actor) -> list[tuple[str, str]]:
+    """(slug, name) of the open boards that this moderator looks after, by name; at most 1,000."""
+    scope = true() if moderates_everywhere(actor) else eligibility.board_in_scope(actor)
+    mine = select(Board.slug, Board.name).where(Board.opened_at.is_not(None), scope)
+    rows = session.execute(mine.order_by(func.lower(Board.name), Board.id).limit(1_000))
+    return [(slug, name) for slug, name in rows]
 
 
 def recent(session: Session, actor: Actor, *, after: str | None, limit: int = 20) -> keyset.Page[Recent]:

@@ -124,9 +124,41 @@ def _already(case_id: int | None) -> Conflict:
     return Conflict("case-open", "There is an open case about this member already.", case_id=case_id)
 
 
+def is_everywhere(by: Actor) -> bool:
+    """Whether this moderator may open a case that belongs to no board."""
+    return policy.moderates_everywhere(by)
+
+
 def is_about_member(session: Session, case_id: int) -> bool:
     kind = session.execute(select(Case.subject_kind).where(Case.id == case_id)).scalar_one_or_none()
     return kind is SubjectKind.MEMBER
+
+
+def board_of(session: Session, case_id: int) -> int | None:
+    """The board whose ladder counts in this case."""
+    return session.execute(select(Case.board_id).where(Case.id == case_id)).scalar_one()
+
+
+@dataclass(frozen=True)
+class Note:
+    """What somebody of the team wrote on a case. `author` None: a former member."""
+
+    kind: NoteKind
+    author: str | None
+    text: str
+    at: datetime
+
+
+def notes(session: Session, case_id: int) -> tuple[Note, ...]:
+    """The notes on a case, oldest first: the first says why it was opened."""
+    rows = session.execute(
+        select(CaseNote.kind, Member.handle, Member.closed_at, CaseNote.text, CaseNote.at)
+        .join(Member, Member.id == CaseNote.author_id)
+        .where(CaseNote.case_id == case_id)
+        .order_by(CaseNote.id)
+        .limit(100)
+    )
+    return tuple(Note(row.kind, None if row.closed_at else row.handle, row.text, row.at) for row in rows)
 
 
 # --- What the team knows -----------------------------------------------------------------------------------------

@@ -511,6 +511,8 @@ def case_page(session: Session, case_id: int, actor: Actor, *, settings: Setting
     case, subject = cases.admit(session, case_id, actor, Action.READ_CASE, now=now)
     found = session.execute(_rows(actor).where(Case.id == case_id)).one()
     row = _case_rows(session, actor, [found], now=now)[0]
+    if case.subject_kind is SubjectKind.MEMBER:
+        return _member_case(session, case, row, actor, subject, now=now)
     revision = session.execute(
         select(Revision).where(Revision.id == case.revision_id).execution_options(**FRESH)
     ).scalar_one()
@@ -533,6 +535,33 @@ def case_page(session: Session, case_id: int, actor: Actor, *, settings: Setting
         standing=_standing(session, row.author),
         history=_history(session, case, actor, subject, titles, now=now),
         similar=_similar(session, case, row.kinds, actor),
+        allowed_verdicts=tuple(decisions.allowed_verdicts(session, case, actor, now)),
+        rules=tuple(
+            RuleChoice(rule.code, rule.title, rule.version, rule.body) for rule in rules if rule.code != NO_RULE
+        ),
+    )
+
+
+def _member_case(
+    session: Session, case: Case, row: CaseRow, actor: Actor, subject: Subject, *, now: datetime
+) -> CasePage:
+    """A case about a member has no text; what the team knows of the member stands in `member_cases.record`."""
+    rules = reference.rule_texts(session, now)
+    titles = {rule.code: rule.title for rule in rules}
+    return CasePage(
+        row=row,
+        text="",
+        title_segments=(),
+        body_segments=(),
+        html="",
+        live_text=None,
+        revision_number=0,
+        written_at=case.opened_at,
+        findings=(),
+        reports=(),
+        standing=_standing(session, row.author),
+        history=_history(session, case, actor, subject, titles, now=now),
+        similar=(),
         allowed_verdicts=tuple(decisions.allowed_verdicts(session, case, actor, now)),
         rules=tuple(
             RuleChoice(rule.code, rule.title, rule.version, rule.body) for rule in rules if rule.code != NO_RULE

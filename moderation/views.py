@@ -17,10 +17,22 @@ from moderation import (
     views_modlog,
     views_queue,
     views_report,
+    views_sanctions,
+    views_standing,
 )
 
 blueprint = Blueprint("moderation", __name__)
-for part in (views_appeals, views_queue, views_case, views_report, views_member, views_dashboard, views_modlog):
+for part in (
+    views_appeals,
+    views_queue,
+    views_case,
+    views_report,
+    views_member,
+    views_standing,
+    views_sanctions,
+    views_dashboard,
+    views_modlog,
+):
     blueprint.register_blueprint(part.blueprint)
 
 

@@ -11,7 +11,7 @@ from core.errors import Conflict, Invalid
 from core.vocabulary import Action
 from core.web import drop_parked, resumed_fields, settings
 from forum.subjects import load_post
-from moderation import appeals, forms, listings, queries, reports
+from moderation import appeals, forms, listings, own_record, queries, reporting, reports
 from moderation.doors import Answer, go, page
 
 blueprint = Blueprint("reports", __name__)
@@ -30,7 +30,7 @@ def send(post_id: int) -> Answer:
     form, actor = forms.read_report(request.form), current_actor()
     try:
         with unit_of_work() as session:
-            made = reports.report(
+            made = reporting.report(
                 session, actor, post_id, rule=form.rule, note=form.note, settings=settings(), now=utc_now()
             )
             drop_parked(session, actor.id)
@@ -84,6 +84,7 @@ def report_page(
         "report_status",
         status,
         report=queries.report_page(session, reference, settings=settings(), now=now),
+        is_mine=own_record.is_reporter(session, reference, current_actor()),
         way=appeals.way(session, reference, now=now),
         appeal_form=appeal_form or forms.AppealForm(),
         conflict=conflict,
