@@ -461,11 +461,11 @@ def refusal(actor: Actor, action: Action, subject: Subject = NOTHING) -> AppErro
         return SignInNeeded()
     if subject.state is not None and sight(actor, subject) is Sight.NONE:
         return NotFound()
+    if is_suspended(actor) and action not in WHILE_SUSPENDED:
+        return _suspended(actor)
     scope = scope_of(action)
     if actor.scopes is not None and scope not in actor.scopes:
         return Forbidden("scope-missing", f"This token lacks the scope {scope!r}.", scope=scope)
-    if is_suspended(actor):
-        return _suspended(actor)
     if action in STAFF_ACTIONS:
         return _staff_refusal(actor, subject)
     return _member_refusal(actor, action, subject)
