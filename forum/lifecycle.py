@@ -30,7 +30,7 @@ _TABLE: dict[PostState, tuple[PostState, ...]] = {
         PostState.HIDDEN,
     ),
     PostState.CHANGES_REQUESTED: (PostState.HELD, PostState.PUBLISHED, PostState.WITHDRAWN, PostState.REJECTED),
-    # To held only by the undo of an approval.
+    # Back to held only by an undo.
     PostState.PUBLISHED: (
         PostState.HIDDEN,
         PostState.REMOVED,
@@ -38,9 +38,21 @@ _TABLE: dict[PostState, tuple[PostState, ...]] = {
         PostState.SHIELDED,
         PostState.HELD,
     ),
-    PostState.SHIELDED: (PostState.PUBLISHED, PostState.HIDDEN, PostState.REMOVED, PostState.WITHDRAWN),
-    PostState.HIDDEN: (PostState.PUBLISHED, PostState.REMOVED, PostState.WITHDRAWN),
-    PostState.REMOVED: (PostState.PUBLISHED, PostState.HIDDEN),
+    PostState.SHIELDED: (
+        PostState.PUBLISHED,
+        PostState.HIDDEN,
+        PostState.REMOVED,
+        PostState.WITHDRAWN,
+        PostState.HELD,
+    ),
+    PostState.HIDDEN: (
+        PostState.PUBLISHED,
+        PostState.SHIELDED,
+        PostState.REMOVED,
+        PostState.WITHDRAWN,
+        PostState.HELD,
+    ),
+    PostState.REMOVED: (PostState.PUBLISHED, PostState.SHIELDED, PostState.HIDDEN),
     PostState.REJECTED: (PostState.PUBLISHED, PostState.HELD),
 }
 MOVES: frozenset[tuple[PostState, PostState]] = frozenset((a, b) for a, targets in _TABLE.items() for b in targets)

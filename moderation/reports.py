@@ -17,14 +17,24 @@ from core.vocabulary import Action, NotificationKind, Priority, ReportStatus, Ve
 from forum import lifecycle, revisions
 from forum.models import Post, Revision
 from forum.subjects import load_post
-from moderation import cases, on_call, reporters, rules, statements
+from moderation import cases, on_call, reporters, rules, scoring, statements
 from moderation.models import Case, Decision, Report
 from moderation.signals import crisis, rulebook
 from moderation.signals.contract import Draft
 
 NOTE_CHARS = 2_000
 CRISIS_RULE = "R5-crisis"
-ACTED = frozenset({Verdict.REJECT, Verdict.REQUEST_CHANGES, Verdict.HIDE, Verdict.REMOVE})
+ACTED = frozenset(
+    {
+        Verdict.REJECT,
+        Verdict.REQUEST_CHANGES,
+        Verdict.REDACT,
+        Verdict.LABEL,
+        Verdict.SHIELD,
+        Verdict.HIDE,
+        Verdict.REMOVE,
+    }
+)
 
 
 def report(
@@ -92,6 +102,7 @@ def report(
         session.flush()  # the door answers with it
     except IntegrityError as error:
         raise _already("") from error
+    scoring.rescore(session, case.id)
     audit.record(
         session,
         actor_id=actor.id,
@@ -134,7 +145,7 @@ def _priority(code: str, seen: Revision) -> Priority:
 
 def settle(session: Session, case: Case, decision: Decision, *, now: datetime) -> None:
     """Give every open report of the case its outcome, and tell those who sent them."""
-    if decision.verdict is Verdict.REQUEST_CHANGES:
+    if decision.verdict in (Verdict.REQUEST_CHANGES, Verdict.ESCALATE):
         return  # the case goes on
     acted = decision.verdict in ACTED
     _close(session, case, decision, acted=acted, outcome=_outcome(session, decision, acted=acted), now=now)
@@ -187,6 +198,9 @@ def _count_upheld(session: Session, case: Case, by: int) -> None:
 
 DONE = {
     Verdict.REJECT: "a change of the post was not published",
+    Verdict.REDACT: "some words of the post were taken out",
+    Verdict.LABEL: "a note of caution stands beside the post now",
+    Verdict.SHIELD: "the post is shown to signed-in members only",
     Verdict.HIDE: "the post is hidden",
     Verdict.REMOVE: "the post was removed",
 }
@@ -226,3 +240,32 @@ def reopen(session: Session, undone: Decision, *, now: datetime) -> None:
         .values(status=ReportStatus.OPEN, outcome="", decision_id=None, decided_at=None)
         .execution_options(synchronize_session=False)
     )
+
+
+OVERTURNED = (
+    "We had acted on the post. Its author objected, and somebody who had no part in the first decision found that it "
+    "keeps to our rules. So we took our decision back. Thank you for telling us all the same."
+)
+
+
+def overturn(session: Session, undone: Decision, *, now: datetime) -> None:
+    """An objection was right: the reports that the decision had found right were not, and their senders hear so."""
+    rows = session.execute(
+        select(Report.id, Report.reference, Report.reporter_id, Member.closed_at)
+        .join(Member, Member.id == Report.reporter_id)
+        .where(Report.decision_id == undone.id, Report.status == ReportStatus.ACTED)
+        .order_by(Report.id)
+    ).all()
+    if not rows:
+        return
+    session.execute(
+        update(Report)
+        .where(Report.id.in_([row.id for row in rows]))
+        .values(status=ReportStatus.NOT_ACTED, outcome=OVERTURNED, decided_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    _count_upheld(session, session.get_one(Case, undone.case_id), -1)
+    for row in rows:
+        if row.closed_at is None:
+            link = f"/reports/{row.reference}"
+            notify(session, row.reporter_id, NotificationKind.REPORT_DECIDED, link=link, now=now)

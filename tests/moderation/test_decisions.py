@@ -17,31 +17,37 @@ from tests.moderation.stage import Stage
 
 V = Verdict
 ASKING = (V.APPROVE, V.REQUEST_CHANGES, V.REJECT)
+MARKING = (V.REDACT, V.LABEL)
+FIRST = (*ASKING, *MARKING, V.SHIELD, V.HIDE, V.ESCALATE)
+PUBLIC = (*MARKING, V.SHIELD, V.HIDE, V.REMOVE)
+CHANGES = RevisionState.CHANGES_REQUESTED
 
 
 @pytest.mark.parametrize(
     "case_state, post_state, waiting, newest, expected",
     [
-        (CaseState.OPEN, PostState.HELD, RevisionState.HELD, True, ASKING),
-        (CaseState.CLAIMED, PostState.HELD, RevisionState.HELD, True, ASKING),
-        (
-            CaseState.AWAITING_AUTHOR,
-            PostState.CHANGES_REQUESTED,
-            RevisionState.CHANGES_REQUESTED,
-            True,
-            (V.APPROVE, V.REJECT),
-        ),
-        (CaseState.OPEN, PostState.PUBLISHED, RevisionState.HELD, True, (*ASKING, V.HIDE, V.REMOVE)),
-        (CaseState.OPEN, PostState.PUBLISHED, None, True, (V.DISMISS, V.HIDE, V.REMOVE)),
-        (CaseState.DECIDED, PostState.PUBLISHED, None, True, (V.HIDE, V.REMOVE)),
+        (CaseState.OPEN, PostState.HELD, RevisionState.HELD, True, FIRST),
+        (CaseState.CLAIMED, PostState.HELD, RevisionState.HELD, True, FIRST),
+        (CaseState.AWAITING_AUTHOR, PostState.CHANGES_REQUESTED, CHANGES, True, (V.APPROVE, V.REJECT)),
+        (CaseState.OPEN, PostState.PUBLISHED, RevisionState.HELD, True, (*FIRST[:5], V.HIDE, V.REMOVE, V.ESCALATE)),
+        (CaseState.OPEN, PostState.PUBLISHED, None, True, (V.DISMISS, *PUBLIC, V.ESCALATE)),
+        (CaseState.OPEN, PostState.SHIELDED, None, True, (V.APPROVE, *PUBLIC, V.ESCALATE)),
+        (CaseState.OPEN, PostState.SHIELDED, RevisionState.HELD, True, (*ASKING, V.HIDE, V.REMOVE, V.ESCALATE)),
+        (CaseState.DECIDED, PostState.SHIELDED, None, True, (V.RESTORE, *MARKING, V.HIDE, V.REMOVE)),
+        (CaseState.DECIDED, PostState.PUBLISHED, None, True, PUBLIC),
         (CaseState.DECIDED, PostState.PUBLISHED, None, False, ()),
+        (CaseState.OPEN, PostState.HIDDEN, None, True, (V.RESTORE, V.HIDE, V.REMOVE, V.ESCALATE)),
         (CaseState.DECIDED, PostState.HIDDEN, None, True, (V.RESTORE, V.REMOVE)),
         (CaseState.DECIDED, PostState.HIDDEN, None, False, ()),
         (CaseState.DECIDED, PostState.REMOVED, None, True, (V.RESTORE,)),
         (CaseState.DECIDED, PostState.REJECTED, None, True, (V.RESTORE,)),
         (CaseState.DECIDED, PostState.HELD, None, True, ()),
+        (CaseState.AWAITING_SECOND, PostState.PUBLISHED, None, True, ()),
         (CaseState.MOOT, PostState.WITHDRAWN, None, True, ()),
         (CaseState.OPEN, PostState.WITHDRAWN, None, True, ()),
+        # A case about a member.
+        (CaseState.OPEN, None, None, True, (V.DISMISS, V.SANCTION, V.ESCALATE)),
+        (CaseState.DECIDED, None, None, True, ()),
     ],
 )
 def test_the_possible_verdicts_follow_from_case_and_post(case_state, post_state, waiting, newest, expected) -> None:
@@ -217,12 +223,6 @@ def test_rule_and_reason_are_demanded(stage: Stage) -> None:
     assert refused(stage, Invalid, case, V.REJECT, rule="none").errors[0][0] == "rule"
     assert refused(stage, Invalid, case, V.REJECT, rule="R99-none-such").errors[0][0] == "rule"
     assert refused(stage, Invalid, case, V.REJECT, reason="x" * 2001).errors[0][0] == "reason"
-
-
-@pytest.mark.parametrize("verdict", ["redact", "label", "shield", "escalate"])
-def test_what_comes_later_is_not_available(stage: Stage, verdict: str) -> None:
-    _, case = stage.held()
-    assert refused(stage, Invalid, case, verdict).code == "not-available"
 
 
 def test_a_verdict_that_does_not_fit_is_refused(stage: Stage) -> None:

@@ -17,7 +17,8 @@ def test_a_statement_says_everything_in_order(stage: Stage) -> None:
     content = stage.decide(case, Verdict.REMOVE, reason="The second sentence tells others how much to take.").statement
     assert content is not None
     texts = content.content
-    assert list(texts) == [part for part in statements.PARTS if part != "support"]
+    own = ("support", "sanction", "label", "misuse")
+    assert list(texts) == [part for part in statements.PARTS if part not in own]
     assert "removed your question" in texts["restriction"] and "Why does it hurt?" in texts["restriction"]
     assert texts["facts"] == "The second sentence tells others how much to take."
     assert "R3-no-doses, version 1" in texts["ground"]
