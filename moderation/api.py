@@ -543,10 +543,10 @@ def _case(case_id: int) -> dict[str, Any]:
     spans = [{"start": f.start, "end": f.end, "kind": f.kind} for f in page.findings if f.start is not None]
     row = {name: getattr(page.row, name) for name in CaseFacts().fields if hasattr(page.row, name)}
     row |= {name: getattr(page.row, name) for name in ("board_slug", "board_name", "is_claimed")}
-    return _Bag(row | vars(page) | {"spans": spans, "author": page.standing})
+    return Bag(row | vars(page) | {"spans": spans, "author": page.standing})
 
 
-class _Bag(dict[str, Any]):
+class Bag(dict[str, Any]):
     """A mapping whose keys can be read as attributes too, as the schemas of rows do."""
 
     __getattr__ = dict.__getitem__
