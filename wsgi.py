@@ -34,6 +34,7 @@ import forum.views.search
 import forum.views.site
 import forum.views.threads
 import moderation.api
+import moderation.api_appeals
 import moderation.checks
 import moderation.cli
 import moderation.sanctions
