@@ -34,6 +34,7 @@ LIMITS = {
     "edit": Limit(60, timedelta(hours=1), "edits in an hour"),
     "helpful": Limit(200, timedelta(hours=1), "helpful marks in an hour"),
     "report": Limit(30, timedelta(hours=24), "reports in 24 hours"),
+    "talk": Limit(30, timedelta(hours=1), "messages to the team in an hour"),
     "draft": Limit(600, timedelta(hours=1), "saved drafts in an hour"),
 }
 
