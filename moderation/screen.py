@@ -18,11 +18,11 @@ from core import switches
 from core.config import Settings
 from core.errors import Forbidden
 from core.text import fold
-from core.vocabulary import CaseState, PostState, Verdict
+from core.vocabulary import LIVE_CASE_STATES, CaseState, PostState, Verdict
 from forum import lifecycle, revisions
 from forum.gate import GuidanceNote, HeldReason, HeldStatus, Screening, Submission
 from forum.models import Post, Revision
-from moderation import cases, eligibility, help_lines, on_call, reports, triage
+from moderation import cases, decisions, eligibility, help_lines, on_call, reports, scoring, triage, trivial
 from moderation.models import Case, Decision, Finding, TextPrint
 from moderation.signals import contract, crisis, rulebook
 from moderation.signals.contract import Copies, Draft, RedFlagRule
@@ -43,17 +43,97 @@ def screen(session: Session, submission: Submission, *, settings: Settings, now:
     """
     if submission.board_mode == "closed" and not submission.is_edit:
         raise Forbidden("board-closed", "This board takes no new posts at present. Your text is not lost.")
-    digest = hashlib.sha256(fold(submission.body).encode()).hexdigest()
+    digest = digest_of(submission)
     draft = _draft(session, submission, digest, settings=settings, now=now)
     lifecycle.lock(session, submission.post_id)
     case = cases.live_case(session, submission.post_id)
     house = _house(session, submission, case)
-    found = triage.run(draft, house=house)
-    held = found.state is PostState.HELD
-    if held or case is not None:
-        case = _put_into_case(session, submission, found, is_held=held, known=case, settings=settings, now=now)
-    _keep(session, submission, found, case, digest, now=now)
-    return Screening(found.state, guidance(session, found.advice, country=draft.country, now=now))
+    found = _pass_spelling(submission, triage.run(draft, house=house))
+    return carry_out(session, submission, found, country=draft.country, settings=settings, now=now)
+
+
+def carry_out(
+    session: Session,
+    submission: Submission,
+    found: triage.Triage,
+    *,
+    country: str,
+    settings: Settings,
+    now: datetime,
+) -> Screening:
+    """Write down what triage found and do what it says; the post's row is locked.
+
+    A shielded text appears at once for members, by a decision of the site with its statement. Of a post that nobody
+    could read so far, a new text waits instead: the stricter of both.
+    """
+    case = cases.live_case(session, submission.post_id)
+    state = found.state
+    if state is PostState.SHIELDED and submission.is_edit and submission.live_body is None:
+        state = PostState.HELD
+    stays = state is not PostState.PUBLISHED
+    if stays or case is not None:
+        case = _put_into_case(session, submission, found, is_held=stays, known=case, settings=settings, now=now)
+    _keep(session, submission, found, case, digest_of(submission), now=now)
+    if case is not None:
+        scoring.rescore(session, case.id)
+    if state is PostState.SHIELDED:
+        _shield(session, submission, found, settings=settings, now=now)
+    return Screening(state, guidance(session, found.advice, country=country, now=now))
+
+
+def digest_of(submission: Submission) -> str:
+    return hashlib.sha256(fold(submission.body).encode()).hexdigest()
+
+
+# What the gate shields for, and what its author reads as the facts. Source: docs/moderation.md, the gate.
+SHIELD_RULE = "R5-crisis"
+SHIELD_REASON = (
+    "Some of your words made us worry about you. You did nothing wrong by writing them. Until a person of our team has "
+    "read them, only members who are signed in can see this."
+)
+
+
+def _shield(
+    session: Session, submission: Submission, found: triage.Triage, *, settings: Settings, now: datetime
+) -> None:
+    """The decision of the site; nothing new where its author only edits what is shielded already."""
+    state = session.execute(select(Post.state).where(Post.id == submission.post_id)).scalar_one()
+    if state is not PostState.SHIELDED:
+        decisions.provisional(
+            session,
+            submission.post_id,
+            verdict=Verdict.SHIELD,
+            rule=SHIELD_RULE,
+            reason=SHIELD_REASON,
+            revision_id=submission.revision_id,
+            settings=settings,
+            now=now,
+        )
+
+
+# Holds that are about who wrote or where, and not about any word.
+ABOUT_NO_WORD = frozenset({"newcomer", "board_mode"})
+SPELLING = contract.Finding(
+    "trivial_edit",
+    0.0,
+    False,
+    None,
+    None,
+    "Only the spelling of a text that a person has read was changed, so the change appears at once.",
+    "trivial/1",
+)
+
+
+def _pass_spelling(submission: Submission, found: triage.Triage) -> triage.Triage:
+    """A change of spelling in a public text need not be read again because of who wrote it or where."""
+    holding = {finding.kind for finding in found.findings if finding.holds}
+    if not submission.is_edit or submission.live_body is None or not holding or not holding <= ABOUT_NO_WORD:
+        return found
+    before = contract.join(submission.live_title, submission.live_body)
+    if not trivial.is_trivial(before, contract.join(submission.title, submission.body)):
+        return found
+    kept = tuple(replace(finding, holds=False) for finding in found.findings)
+    return replace(found, state=PostState.PUBLISHED, priority=None, findings=(*kept, SPELLING))
 
 
 # --- Facts -------------------------------------------------------------------------------------------------------
@@ -258,7 +338,7 @@ def held_status(session: Session, post_id: int, *, settings: Settings, now: date
         select(Case)
         .where(
             Case.post_id == post_id,
-            Case.state.in_((CaseState.OPEN, CaseState.CLAIMED, CaseState.AWAITING_AUTHOR)),
+            Case.state.in_(LIVE_CASE_STATES),
         )
         .execution_options(populate_existing=True)
     ).scalar_one_or_none()
@@ -299,7 +379,9 @@ def _asked_for(session: Session, case: Case) -> str:
 def _waiting_before(session: Session, case: Case) -> int:
     """How many cases a moderator would read before this one, in the queue's own order."""
     return session.execute(
-        select(func.count(Case.id)).where(Case.state.in_(cases.CLAIMABLE), eligibility.ahead_of(case))
+        select(func.count(Case.id)).where(
+            eligibility.is_state(*cases.CLAIMABLE), Case.lane <= case.lane, eligibility.ahead_of(case)
+        )
     ).scalar_one()
 
 
