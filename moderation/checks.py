@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Select, and_, exists, func, not_, or_, select
+from sqlalchemy import case as when
 from sqlalchemy.orm import Session, aliased
 
+from auth.models import Restriction
 from core import audit
 from core.db import utc_now
-from core.vocabulary import LIVE_CASE_STATES, CaseState, PostState, ReportStatus, RevisionState
+from core.vocabulary import LIVE_CASE_STATES, CaseState, PostState, ReportStatus, RevisionState, SanctionKind
 from forum.models import Post, Revision, Thread
+from moderation import sanctions
 from moderation.cases import CLAIM_LEASE
-from moderation.models import Case, Decision, Finding, Report, Statement
+from moderation.models import Case, Decision, Finding, Report, Sanction, Statement
 
 MOST_NAMED = 5
 RESTRICTED = (PostState.REJECTED, PostState.CHANGES_REQUESTED, PostState.HIDDEN, PostState.REMOVED)
@@ -38,13 +41,17 @@ def _invariants() -> Iterator[tuple[str, Select[Any]]]:
     yield from _posts()
     yield from _decisions()
     yield from _reports()
+    yield from _sanctions()
 
 
 def _cases() -> Iterator[tuple[str, Select[Any]]]:
     live = Case.state.in_(LIVE_CASE_STATES)
     yield (
         "posts with more than one live case",
-        select(Case.post_id).where(live).group_by(Case.post_id).having(func.count(Case.id) > 1),
+        select(Case.post_id)
+        .where(live, Case.post_id.is_not(None))
+        .group_by(Case.post_id)
+        .having(func.count(Case.id) > 1),
     )
     yield (
         "cases whose text is not one of their post",
@@ -168,4 +175,43 @@ def _reports() -> Iterator[tuple[str, Select[Any]]]:
         .join(Case, Case.id == Finding.case_id)
         .join(Revision, Revision.id == Finding.revision_id)
         .where(Revision.post_id != Case.post_id),
+    )
+
+
+def _sanctions() -> Iterator[tuple[str, Select[Any]]]:
+    now = utc_now()
+    binds = and_(Restriction.lifted_at.is_(None), or_(Restriction.until.is_(None), Restriction.until > now))
+    stands = Sanction.voided_at.is_(None)
+    # Nobody but sanctions writes these.
+    theirs = Restriction.kind.in_(list(sanctions.RESTRICTS.values()))
+    ground = exists().where(Sanction.restriction_id == Restriction.id, stands)
+    yield "restrictions in force without a sanction", select(Restriction.id).where(binds, theirs, not_(ground))
+    bound = exists().where(
+        Restriction.id == Sanction.restriction_id, binds, Restriction.member_id == Sanction.member_id
+    )
+    should_bind = or_(
+        and_(Sanction.kind == SanctionKind.WARNING, Sanction.acknowledged_at.is_(None)),
+        and_(Sanction.kind.in_(list(sanctions.TIMED)), Sanction.until > now),
+        Sanction.kind == SanctionKind.TERMINATION,
+    )
+    yield "sanctions in force that restrict nothing", select(Sanction.id).where(stands, should_bind, not_(bound))
+    explained = exists().where(Statement.decision_id == Sanction.decision_id, Statement.member_id == Sanction.member_id)
+    yield "sanctions without a statement of reasons", select(Sanction.id).where(not_(explained))
+    strikes = when(*((Sanction.kind == kind, number) for kind, number in sanctions.STRIKES.items()))
+    yield "sanctions with strikes that their kind does not have", select(Sanction.id).where(Sanction.strikes != strikes)
+    yield (
+        "sanctions on somebody whom their decision is not about",
+        select(Sanction.id)
+        .join(Decision, Decision.id == Sanction.decision_id)
+        .join(Case, Case.id == Decision.case_id)
+        .where(Case.author_id != Sanction.member_id),
+    )
+    undoing = exists().where(Decision.undoes_id == Sanction.decision_id)
+    yield "sanctions of decisions that were taken back", select(Sanction.id).where(stands, undoing)
+    yield (
+        "restrictions that point to another statement than their sanction's",
+        select(Restriction.id)
+        .join(Sanction, Sanction.restriction_id == Restriction.id)
+        .join(Statement, Statement.decision_id == Sanction.decision_id)
+        .where(or_(Restriction.reference.is_(None), Restriction.reference != Statement.reference)),
     )

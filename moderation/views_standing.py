@@ -20,7 +20,7 @@ def show() -> Answer:
 
 
 @blueprint.post("/me/warnings/<int:sanction_id>/acknowledge")
-@needs(Action.READ_OWN_RECORD)
+@needs(Action.MANAGE_OWN_ACCOUNT)
 def acknowledge(sanction_id: int) -> Answer:
     with unit_of_work() as session:
         sanctions.acknowledge(session, sanction_id, actor=current_actor(), now=utc_now())
