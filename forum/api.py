@@ -89,6 +89,12 @@ class WaitingEdit(Schema):
     created_at = fields.AwareDateTime()
 
 
+class LabelSchema(Schema):
+    text = fields.String()
+    reference = fields.String(metadata={"description": "slug#section of the reference"})
+    url = fields.String()
+
+
 class PostSchema(Schema):
     id = fields.Integer()
     thread_id = fields.Integer()
@@ -109,6 +115,9 @@ class PostSchema(Schema):
     is_tombstone = fields.Boolean(metadata={"description": "the state says why; the text is not given"})
     created_at = fields.AwareDateTime()
     edited_at = fields.AwareDateTime(allow_none=True)
+    label = fields.Nested(
+        LabelSchema, allow_none=True, metadata={"description": "a caution by a moderator; null: none"}
+    )
     helpful_count = fields.Integer()
     marked_helpful = fields.Boolean()
     edit_waiting = fields.Nested(

@@ -18,10 +18,11 @@ from core.config import Settings
 from core.errors import Invalid, NotFound
 from core.keyset import Key, Page, page
 from core.vocabulary import Action, PostKind, PostState, RevisionState, Role, ThreadKind
-from forum import boards, intake, reading
+from forum import boards, intake, labels, reading
 from forum.gate import Gate, GuidanceNote, HeldStatus, Resource
 from forum.intake import IntakeView
-from forum.models import Board, BoardFollow, Guidance, HelpfulMark, Post, ReadMark, Revision, Thread
+from forum.labels import LabelView
+from forum.models import Board, BoardFollow, Guidance, HelpfulMark, Post, PostLabel, ReadMark, Revision, Thread
 from forum.revisions import WAITING as WAITING_TEXTS
 from forum.subjects import load_post, opening_subject
 from forum.visibility import shown, threads_listed
@@ -153,6 +154,8 @@ class PostView:
     helpful_count: int
     marked_helpful: bool
     may: frozenset[Action]
+    # A caution by a moderator, for everybody who reads the post.
+    label: LabelView | None = None
     # Of the first post of a thread that was put together with this one.
     former_title: str | None = None
     waiting: WaitingText | None = None
@@ -540,6 +543,8 @@ _POST_COLUMNS = (
     Post.created_at,
     Post.edited_at,
     Post.helpful_count,
+    PostLabel.text.label("label_text"),
+    PostLabel.reference.label("label_reference"),
     Revision.title,
     Member.handle,
     Member.closed_at,
@@ -662,6 +667,7 @@ def _posts() -> Select[*tuple[Any, ...]]:
         select(*_POST_COLUMNS)
         .join(Member, Member.id == Post.author_id)
         .outerjoin(_Parent, _Parent.id == Post.parent_id)
+        .outerjoin(PostLabel, and_(PostLabel.post_id == Post.id, PostLabel.lifted_at.is_(None)))
         .outerjoin(Revision, Revision.id == Post.live_revision_id)
     )
 
@@ -760,6 +766,7 @@ def _view(
         helpful_count=row.helpful_count if full else 0,
         marked_helpful=marked and full,
         may=_may(frame, row, subject),
+        label=labels.view(row.label_text, row.label_reference) if full and row.label_text else None,
         former_title=row.title if full and row.kind is not PostKind.OPENING else None,
         waiting=waiting,
         held=held,
@@ -811,7 +818,7 @@ def _thread_view(frame: _Frame, opening: PostView) -> ThreadView:
         created_at=thread.created_at,
         last_activity_at=thread.last_activity_at,
         is_old=frame.now - thread.last_activity_at > OLD_AFTER,
-        is_noindex=thread.state is not PostState.PUBLISHED,
+        is_noindex=thread.state is not PostState.PUBLISHED or opening.label is not None,
     )
 
 
