@@ -7,11 +7,13 @@ from markupsafe import Markup
 from auth.doors import current_actor, needs
 from core.db import db, unit_of_work, utc_now
 from core.errors import Conflict, Invalid
-from core.vocabulary import Action, Verdict
+from core.vocabulary import Action, SubjectKind, Verdict
 from core.web import settings
 from forum import differences
-from moderation import cases, decisions, forms, listings, queries, reading
+from moderation import cases, decisions, forms, listings, member_cases, queries, reading, terms
 from moderation.doors import Answer, go, page
+from moderation.views_member_case import member_case_page
+from moderation.views_sanctions import read_sanction
 
 blueprint = Blueprint("cases", __name__)
 
@@ -60,6 +62,7 @@ def decide(case_id: int) -> Answer:
                 verdict=form.verdict,
                 rule=form.rule,
                 reason=form.reason,
+                sanction=read_sanction(request.form),
                 settings=settings(),
                 now=now,
             )
@@ -105,7 +108,19 @@ def case_page(
     """The case as it stands now. What was typed stands in its form again, or, where there is none now, to be copied."""
     session, actor, now = db.session(), current_actor(), utc_now()
     case = queries.case_page(session, case_id, actor, settings=settings(), now=now)
+    if case.row.subject_kind is SubjectKind.MEMBER:
+        return member_case_page(
+            session,
+            case,
+            form=form or forms.DecisionForm(),
+            undo=undo or forms.DecisionForm(),
+            undo_id=undo_id,
+            conflict=conflict,
+            sanction=read_sanction(request.form),
+        )
     found = reading.grouped(case.findings)
+    board_id = member_cases.board_of(session, case_id)
+    desk = member_cases.desk(session, case.row.author.id, board_id=board_id, by=actor, now=now)
     wrong = form or undo
     status = 409 if conflict else 422 if wrong and wrong.errors else 200
     return page(
@@ -116,7 +131,9 @@ def case_page(
         title=reading.marked(case.title_segments, found),
         body=reading.marked(case.body_segments, found),
         changed=differences.words(case.live_text, case.text) if case.live_text is not None else (),
-        around=listings.around(session, case.row.post_id),
+        around=listings.around(session, case.row.post_id or 0),
+        sanctioning=desk if set(case.allowed_verdicts) & terms.SANCTIONING else None,
+        sanction=read_sanction(request.form),
         form=form or forms.DecisionForm(),
         undo=undo or forms.DecisionForm(),
         undo_id=undo_id,
@@ -134,6 +151,7 @@ def _done(case_id: int, verdict: Verdict) -> Markup:
         Verdict.REMOVE: _("Removed. The author gets your reason."),
         Verdict.RESTORE: _("Shown again."),
         Verdict.DISMISS: _("Left as it is."),
+        Verdict.SANCTION: _("Recorded. The member gets your reason."),
     }
     link = Markup('<a href="/moderation/cases/{}#history">{}</a>').format(case_id, _("Undo"))
     return Markup("{} {}").format(words[verdict], link)
