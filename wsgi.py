@@ -37,6 +37,7 @@ import moderation.api
 import moderation.api_appeals
 import moderation.checks
 import moderation.cli
+import moderation.desk
 import moderation.sanctions
 import moderation.screen
 import moderation.views
@@ -75,8 +76,11 @@ HOUSEKEEPING = (
     auth.members.forget_old,
     forum.drafts.forget_old,
     moderation.cli.publish_head,
+    moderation.desk.forget_old,
     moderation.sanctions.finish_ended,
 )
+# What the worker does twice a minute.
+WATCH = (moderation.cli.call_for_late,)
 # What `ops check` asks.
 CHECKS = (forum.checks.checks, moderation.checks.checks)
 # What `ops up` prepares before it serves; each returns lines to print.
@@ -93,6 +97,7 @@ ANSWERS = {
     "boardwell.gate": GATE,
     "boardwell.handlers": HANDLERS,
     "boardwell.housekeeping": HOUSEKEEPING,
+    "boardwell.watch": WATCH,
     "boardwell.checks": CHECKS,
     "boardwell.setup": SETUP,
     "boardwell.page_text": content.queries.page_text,

@@ -29,6 +29,7 @@ log = structlog.get_logger("boardwell")
 # How long an idle worker waits before it looks again, in seconds.
 IDLE = 1.0
 HOUSEKEEPING_EVERY = 3600.0
+WATCH_EVERY = 30.0
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 jobs = AppGroup("jobs", help="The worker: delivers mail and webhooks, and tidies up.")
@@ -58,20 +59,32 @@ def deliver_next() -> bool:
 
 def tidy_up() -> None:
     """Forget what is past its time, each kind in a transaction of its own."""
-    for forget in current_app.extensions["boardwell.housekeeping"]:
+    _each("boardwell.housekeeping")
+
+
+def watch() -> None:
+    """Look after what must not wait for the hour, each kind in a transaction of its own."""
+    _each("boardwell.watch")
+
+
+def _each(kind: str) -> None:
+    for do in current_app.extensions[kind]:
         with unit_of_work() as session:
-            forget(session, now=utc_now())
+            do(session, now=utc_now())
 
 
 def work(app: Flask, stop: threading.Event, *, once: bool = False) -> int:
     """Deliver until told to stop (or, with `once`, until nothing is due); returns how many messages were handled."""
-    handled, tidied = 0, -HOUSEKEEPING_EVERY
+    handled, tidied, watched = 0, -HOUSEKEEPING_EVERY, -WATCH_EVERY
     while not stop.is_set():
         with app.app_context():
             try:
                 if time.monotonic() - tidied >= HOUSEKEEPING_EVERY:
                     tidy_up()
                     tidied = time.monotonic()
+                if time.monotonic() - watched >= WATCH_EVERY:
+                    watch()
+                    watched = time.monotonic()
                 busy = deliver_next()
             except Exception as error:
                 # The database may be away for a moment; the worker outlives that.

@@ -4,19 +4,20 @@ Rows are locked in the order post, case; whoever writes both takes the post firs
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, union_all, update
+from sqlalchemy.orm import Session, aliased
 
 from auth.models import Member
-from auth.policy import Actor, Subject, allowed, moderates, require
+from auth.policy import Actor, Subject, allowed, moderates, moderates_everywhere, require
 from content.models import condition_category
 from core.db import is_sqlite
 from core.errors import AppError, Conflict, NotFound
 from core.vocabulary import LIVE_CASE_STATES, Action, CaseState, Priority, SubjectKind
 from forum.models import Board, Post, Thread
 from moderation import eligibility
-from moderation.models import Case, Report
+from moderation.models import Case, DeskSetting, Report
 
 CLAIM_LEASE = timedelta(minutes=15)  # docs/moderation.md, claims
 
@@ -30,14 +31,25 @@ DUE = {
     Priority.P4: (timedelta(hours=72), timedelta(hours=72)),
 }
 CLAIMABLE = (CaseState.OPEN, CaseState.CLAIMED)
-# "Next" looks again when rivals held the very rows that it wanted.
-NEXT_TRIES = 5
+# "Next" looks again when rivals held the very rows that it wanted; each time at least one of them gets on.
+NEXT_TRIES = 20
 
 
-def due(priority: Priority, *, now: datetime, hours: tuple[int, int]) -> datetime:
-    """When a person must have looked. `hours` are the hours of moderation, in UTC."""
+def due(priority: Priority, *, now: datetime, hours: tuple[int, int], sensitive: bool = False) -> datetime:
+    """When a person must have looked. `hours` are the hours of moderation, in UTC; sensitive boards: half the time."""
     staffed, unstaffed = DUE[priority]
-    return now + (staffed if hours[0] <= now.hour < hours[1] else unstaffed)
+    wait = staffed if hours[0] <= now.hour < hours[1] else unstaffed
+    return now + (wait / 2 if sensitive else wait)
+
+
+def due_on(
+    session: Session, board_id: int | None, priority: Priority, *, now: datetime, hours: tuple[int, int]
+) -> datetime:
+    """The same for a case on this board (None: on no board). One short read."""
+    sensitive = (
+        board_id is not None and session.execute(select(Board.is_sensitive).where(Board.id == board_id)).scalar()
+    )
+    return due(priority, now=now, hours=hours, sensitive=bool(sensitive))
 
 
 def lane(priority: Priority) -> int:
@@ -70,7 +82,8 @@ def open_or_join(
     """The live case about this post with the new text or report in it, or a new one.
 
     Joining raises the version, so a decision that was being written meanwhile is refused. A more urgent priority moves
-    the case up; it never moves down. A case that waited for its author is open again, with a new due time.
+    the case up; it never moves down. A case that waited for its author is open again, with a new due time. `score` adds
+    to its severity until `scoring.rescore` counts anew.
     """
     case = live_case(session, post_id)
     if case is None:
@@ -83,16 +96,18 @@ def open_or_join(
             state=CaseState.OPEN,
             priority=priority,
             lane=lane(priority),
-            due_at=due(priority, now=now, hours=hours),
+            due_at=due_on(session, board_id, priority, now=now, hours=hours),
             score=score,
+            score_terms={"severity": score},
             opened_at=now,
         )
         session.add(case)
         session.flush()  # findings and reports name it by its id
         return case
     urgent = min(priority, case.priority)
-    soon = due(urgent, now=now, hours=hours)
-    waited = case.state is CaseState.AWAITING_AUTHOR
+    soon = due_on(session, board_id, urgent, now=now, hours=hours)
+    # A text or report that came meanwhile also undoes what only waited for a second person.
+    waited = case.state in (CaseState.AWAITING_AUTHOR, CaseState.AWAITING_SECOND)
     session.execute(
         update(Case)
         .where(Case.id == case.id)
@@ -102,7 +117,9 @@ def open_or_join(
             priority=urgent,
             lane=lane(urgent),
             due_at=soon if waited else min(case.due_at, soon),
-            score=max(case.score, score) if waited else case.score + score,
+            score=case.score + score,
+            score_terms={**case.score_terms, "severity": round(case.score_terms.get("severity", 0.0) + score, 3)},
+            breach_level=0 if waited else case.breach_level,
             version=Case.version + 1,
         )
         .execution_options(synchronize_session=False)
@@ -135,7 +152,7 @@ def subject_of(session: Session, case_id: int, actor: Actor, *, now: datetime) -
         select(Case, judged.c.state, judged.c.was_visible, Board.condition_id, reported, posted)
         .outerjoin(judged, judged.c.id == Case.post_id)
         .outerjoin(Thread, Thread.id == judged.c.thread_id)
-        .outerjoin(Board, Board.id == Thread.board_id)
+        .outerjoin(Board, Board.id == Case.board_id)
         .where(Case.id == case_id)
         .execution_options(populate_existing=True)
     ).one_or_none()
@@ -263,33 +280,102 @@ def release(session: Session, case_id: int, *, by: Actor, now: datetime) -> Case
 
 
 def claim_next(session: Session, *, by: Actor, now: datetime) -> Case | None:
-    """Claim the first case in queue order that this moderator may decide and nobody holds; None if there is none.
+    """Claim the first case in queue order that is offered to this moderator; None if there is none.
 
-    One statement: on PostgreSQL rivals skip each other's rows, on SQLite the write lock keeps them apart.
+    Passed over: cases that others hold, that this moderator may not decide, skipped, was not given, or opted out of.
+    On PostgreSQL rivals skip each other's rows, on SQLite the write lock keeps them apart. Cost does not grow with
+    the cases that were decided or are leased (bench/queue.py).
     """
     require(by, Action.SEE_QUEUE)
-    first = (
-        select(Case.id)
-        .where(
-            Case.state.in_(CLAIMABLE),
-            or_(Case.claimed_by.is_(None), Case.claimed_until <= now),
-            eligibility.may_decide(by),
-        )
-        .order_by(*eligibility.queue_order())
-        .limit(1)
-    )
-    waits = first.order_by(None).limit(1)
-    for _ in range(NEXT_TRIES):
-        chosen = first if is_sqlite(session) else first.with_for_update(skip_locked=True, of=Case)
+    wants = eligibility.offered(by, opted_out(session, by))
+    for turn in range(NEXT_TRIES):
+        # Whom rivals left nothing waits for them from the second time on, and looks again.
+        chosen = _first(by, wants, now, lock=None if is_sqlite(session) else {"skip_locked": turn == 0})
         case_id = session.execute(
             update(Case)
-            .where(Case.id == chosen.scalar_subquery())
+            .where(Case.id == chosen.scalar_subquery(), _is_free(Case, now))
             .values(state=CaseState.CLAIMED, claimed_by=by.id, claimed_until=now + CLAIM_LEASE)
             .returning(Case.id)
             .execution_options(synchronize_session=False)
         ).scalar_one_or_none()
         if case_id is not None:
             return session.get_one(Case, case_id, populate_existing=True)
-        if is_sqlite(session) or session.execute(waits).first() is None:
+        if is_sqlite(session) or session.execute(_first(by, wants, now)).first() is None:
             return None
     return None
+
+
+def peek_next(session: Session, *, by: Actor, now: datetime, besides: int | None = None) -> int | None:
+    """The case that "next" would claim, without claiming it; `besides` is the case that is open already."""
+    wants = eligibility.offered(by, opted_out(session, by))
+    first = _first(by, and_(wants, Case.id != besides) if besides else wants, now)
+    found: int | None = session.execute(first).scalar_one_or_none()
+    return found
+
+
+def opted_out(session: Session, actor: Actor) -> tuple[str, ...]:
+    """The kinds of findings that this moderator does not want to be offered."""
+    stmt = select(DeskSetting.opted_out).where(DeskSetting.member_id == actor.id)
+    return tuple(session.execute(stmt).scalar_one_or_none() or ())
+
+
+def _is_free(of: Any, now: datetime) -> ColumnElement[bool]:
+    lapsed = and_(eligibility.is_state(CaseState.CLAIMED, of=of), of.claimed_until <= now)
+    return or_(eligibility.is_state(CaseState.OPEN, of=of), lapsed)
+
+
+def _first(
+    by: Actor, wants: ColumnElement[bool], now: datetime, lock: dict[str, bool] | None = None
+) -> Select[Any]:
+    """SQL: the id of the first free case in queue order that is wanted and that `by` may decide."""
+    may = and_(wants, eligibility.may_decide_here(by))
+    if moderates_everywhere(by):
+        return _first_of_all(may, now, lock)
+    return _first_of_boards(by, may, now, lock)
+
+
+def _first_of_all(may: ColumnElement[bool], now: datetime, lock: dict[str, bool] | None) -> Select[Any]:
+    """The better of two heads, each read off its own index: the open cases, and the leases that ran out."""
+    heads = []
+    for free in (
+        eligibility.is_state(CaseState.OPEN),
+        and_(eligibility.is_state(CaseState.CLAIMED), Case.claimed_until <= now),
+    ):
+        head = select(Case.id, Case.lane, Case.due_at, Case.score).where(free, may)
+        head = head.order_by(*eligibility.queue_order()).limit(1).correlate(None)
+        # Locked where it is found: a row that a rival holds is passed over, and the next one is the head.
+        found = (head.with_for_update(of=Case, **lock) if lock else head).subquery()
+        heads.append(select(found))
+    both = union_all(*heads).subquery()
+    return select(both.c.id).order_by(*eligibility.queue_order(both.c)).limit(1).correlate(None)
+
+
+def _first_of_boards(
+    by: Actor, may: ColumnElement[bool], now: datetime, lock: dict[str, bool] | None
+) -> Select[Any]:
+    """The best of the heads of each of this moderator's boards, however long the other boards' queues are."""
+    open_head = (
+        select(Case.id)
+        .where(Case.board_id == Board.id, eligibility.is_state(CaseState.OPEN), may)
+        .order_by(*eligibility.queue_order())
+        .limit(1)
+        .correlate(Board)
+        .scalar_subquery()
+    )
+    heads = select(open_head).select_from(Board).where(eligibility.board_in_scope(by)).correlate(None)
+    lapsed = (
+        select(Case.id)
+        .where(eligibility.is_state(CaseState.CLAIMED), Case.claimed_until <= now, eligibility.in_scope(by), may)
+        .order_by(*eligibility.queue_order())
+        .limit(1)
+        .correlate(None)
+    )
+    best = aliased(Case)
+    first = (
+        select(best.id)
+        .where(best.id.in_(union_all(heads, select(lapsed.subquery().c.id))), _is_free(best, now))
+        .order_by(*eligibility.queue_order(best))
+        .limit(1)
+        .correlate(None)
+    )
+    return first.with_for_update(of=best, **lock) if lock else first

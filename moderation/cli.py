@@ -18,7 +18,7 @@ from core import audit
 from core.db import db, unit_of_work, utc_now
 from core.web import settings
 from forum.gate import of as gate_of
-from moderation import demo, ladder, screen, triage
+from moderation import demo, ladder, lateness, screen, triage
 from moderation.signals import rulebook
 from moderation.signals.contract import Draft
 
@@ -134,6 +134,11 @@ def publish_head(session: Session, *, now: datetime) -> None:
     if head is not None and (to := settings().operator_mail):
         line = str(audit.Head(head.count, head.hash))
         mailer.put(session, "audit_head", to=to, day=head.day.isoformat(), line=line, now=now)
+
+
+def call_for_late(session: Session, *, now: datetime) -> None:
+    """The worker's watch: whoever is next is called for cases that nobody has decided in time."""
+    lateness.call_for_late(session, settings=settings(), now=now)
 
 
 def load_ladder(*, demo_wanted: bool = False) -> list[str]:

@@ -1,6 +1,7 @@
 """A person in danger does not wait for somebody to open the queue: whoever is on call hears of it at once."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,16 +21,25 @@ def alert(session: Session, case: Case, *, settings: Settings, now: datetime) ->
 
     Neither carries a word of the post, nor its board: only the case, how urgent it is, and until when.
     """
-    facts = {
+    facts = _facts(case)
+    call_webhook(session, case, settings=settings, now=now)
+    for member_id in _on_call(session):
+        outbox.put(session, "mail", {"template": "on_call", "member_id": member_id, "to": None} | facts, now=now)
+
+
+def call_webhook(session: Session, case: Case, *, settings: Settings, now: datetime, late: bool = False) -> None:
+    """Tell the webhook alone, where one is set; `late`: nobody decided the case in time."""
+    if settings.on_call_webhook:
+        outbox.put(session, KIND, _facts(case) | {"late": late}, now=now)
+
+
+def _facts(case: Case) -> dict[str, Any]:
+    return {
         "case_id": case.id,
         "priority": case.priority.value,
         "due_at": case.due_at.isoformat(),
         "path": f"/moderation/cases/{case.id}",
     }
-    if settings.on_call_webhook:
-        outbox.put(session, KIND, facts, now=now)
-    for member_id in _on_call(session):
-        outbox.put(session, "mail", {"template": "on_call", "member_id": member_id, "to": None} | facts, now=now)
 
 
 def _on_call(session: Session) -> list[int]:

@@ -16,7 +16,8 @@ def send_on_call(payload: Mapping[str, Any]) -> None:
     if not url:
         return  # switched off since
     facts = {name: payload[name] for name in ("case_id", "priority", "due_at")}
-    facts["text"] = f"Boardwell: a case of priority {payload['priority']} needs a person now."
+    what = "is late and needs a person now" if payload.get("late") else "needs a person now"
+    facts["text"] = f"Boardwell: a case of priority {payload['priority']} {what}."
     facts["url"] = local_url(payload["path"])
     body = json.dumps(facts).encode()
     request = urllib.request.Request(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import product
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from auth.policy import ANONYMOUS, Actor, allowed
 from content.models import Category, condition_category
@@ -47,7 +47,7 @@ def test_the_twins_agree_over_role_relation_and_state(stage: Stage) -> None:
     # Cases in every state, to each of which Dan stands in every relation once.
     relations = {"none": None, "author": "author", "reporter": "reporter", "in thread": "poster"}
     made: list[int] = []
-    for relation, ending in product(relations, ("open", "claimed", "awaiting", "decided", "moot", "edit")):
+    for relation, ending in product(relations, ("open", "claimed", "awaiting", "decided", "moot", "edit", "escalated")):
         thread = stage.ask().thread
         if relation == "in thread":
             stage.answer(thread.id, stage.dan)
@@ -68,6 +68,8 @@ def test_the_twins_agree_over_role_relation_and_state(stage: Stage) -> None:
             stage.decide(case, Verdict.REQUEST_CHANGES, stage.lea)
         elif ending == "decided":
             stage.decide(case, Verdict.HIDE, stage.lea)
+        elif ending == "escalated":
+            session.execute(update(Case).where(Case.id == case.id).values(needs_lead=True))
         elif ending == "moot":
             stage.withdraw(post, author)
         made.append(case.id)
@@ -87,11 +89,14 @@ def test_the_twins_agree_over_role_relation_and_state(stage: Stage) -> None:
             ):
                 assert (case_id in chosen) is allowed(actor, action, subject), (name, case_id, action)
                 agreed += 1
+        # What "next" offers is part of what may be decided, also for whoever opted out of something.
+        offered = select(Case.id).where(eligibility.offered(actor, ("newcomer",)), eligibility.may_decide(actor))
+        assert set(session.execute(offered).scalars()) <= decidable, name
         if name in ("lead", "moderator of all"):
             # The comparison has something to compare: both sides of each question occur.
             assert decidable & set(made) and set(made) - decidable
             assert set(made) - readable
-    assert agreed == 15 * 25 * 3
+    assert agreed == 15 * 29 * 3
 
 
 def test_the_conflict_is_seen_in_the_other_direction_too(stage: Stage) -> None:

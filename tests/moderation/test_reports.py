@@ -15,10 +15,12 @@ from tests.moderation.stage import Stage
 
 def test_reports_join_one_case_and_raise_its_version_and_score(stage: Stage) -> None:
     post, case = stage.reported()
-    assert (case.priority, case.version, case.score) == (Priority.P3, 1, 1.0)
+    assert (case.priority, case.version, case.score_terms["reporters"]) == (Priority.P3, 1, 1.0)
+    before = case.score
     stage.report(post, stage.dan, rule="R9-no-ads", note="An advertisement")
     again = stage.case_of(post)
-    assert (again.id, again.version, again.score) == (case.id, 2, 2.0)
+    assert (again.id, again.version, again.score_terms["reporters"]) == (case.id, 2, 2.0)
+    assert again.score == before + 1.0
     stage.sound()
 
 
