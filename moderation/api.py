@@ -11,6 +11,7 @@ from core.db import db, unit_of_work, utc_now
 from core.errors import AppError, Conflict, Invalid
 from core.vocabulary import (
     Action,
+    AppealOutcome,
     CaseState,
     PostKind,
     PostState,
@@ -289,6 +290,13 @@ class ModlogEntry(Schema):
     automated_decision = fields.Boolean(metadata={"description": "the site itself decided"})
     takes_back = fields.Integer(allow_none=True, metadata={"description": "a decision's number"})
     taken_back_by = fields.Integer(allow_none=True, metadata={"description": "a decision's number"})
+    appeal = fields.Enum(
+        AppealOutcome,
+        by_value=True,
+        allow_none=True,
+        metadata={"description": "how an objection to it was answered; null: nobody objected, or it waits"},
+    )
+    by_appeal = fields.Boolean(metadata={"description": "it takes the other one back because of an objection"})
 
 
 class HeadSchema(Schema):
@@ -371,6 +379,17 @@ class TakenBackSchema(Schema):
     rate = fields.Float(allow_none=True, metadata={"description": "restricting_undone / restricting"})
 
 
+class ObjectionsSchema(Schema):
+    opened = fields.Integer()
+    decided = fields.Integer()
+    waiting = fields.Integer(metadata={"description": "now"})
+    late = fields.Integer(metadata={"description": "of `waiting`, past the time by which we wanted to have answered"})
+    outcomes = fields.Function(
+        lambda found: {row.outcome.value: row.appeals for row in found.outcomes},
+        metadata={"description": "upheld overturned partly inadmissible: how many of `decided`"},
+    )
+
+
 class LoadSchema(Schema):
     handle = fields.String(allow_none=True, metadata={"description": "null for a former member"})
     decisions = fields.Integer()
@@ -419,7 +438,10 @@ class MetricsSchema(Schema):
     verdicts = fields.List(fields.Nested(VerdictCountSchema))
     rules = fields.List(fields.Nested(RuleCountSchema))
     taken_back = fields.Nested(TakenBackSchema)
-    overturn_rate = fields.Float(allow_none=True, metadata={"description": "of appeals: null until there are any"})
+    overturn_rate = fields.Float(
+        allow_none=True, metadata={"description": "overturned and partly of all appeals decided; null without any"}
+    )
+    appeals = fields.Nested(ObjectionsSchema, attribute="objections")
     skips = fields.Integer(allow_none=True, metadata={"description": "null until cases can be skipped"})
     moderators = fields.List(fields.Nested(LoadSchema), attribute="load", metadata={"description": "at most 50"})
     moderators_left_out = fields.Integer(attribute="load_left_out")

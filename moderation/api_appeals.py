@@ -95,7 +95,7 @@ class NewAnswer(Schema):
     reasons = fields.String(
         load_default=None,
         allow_none=True,
-        metadata={"description": "who objected reads them; at most 4,000 characters"},
+        metadata={"description": "who objected reads them; at most 2,000 characters"},
     )
 
 

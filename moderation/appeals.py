@@ -32,7 +32,8 @@ from moderation import cases, decisions, sanctions, statements
 from moderation.models import Appeal, Case, Confirmation, Decision, Report, Sanction, Statement
 
 GROUNDS_CHARS = 4_000
-REASONS_CHARS = 4_000
+# As long as the reason of a decision, for an overturn repeats it in the decision that takes the first one back.
+REASONS_CHARS = 2_000
 # By when we want to have answered. Source: docs/moderation.md, appeals.
 ANSWER_WITHIN = timedelta(days=14)
 # A case that comes back because a reporter was right waits no longer than this.

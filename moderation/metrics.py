@@ -10,16 +10,25 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, exists, func, literal, select, true, union_all
+from sqlalchemy import CTE, ColumnElement, Select, and_, exists, func, literal, or_, select, true, union_all
 from sqlalchemy import case as when
 from sqlalchemy.orm import Session, aliased
 
 from auth.models import Member
 from content import queries as reference
 from core.instants import DAY, epoch
-from core.vocabulary import LIVE_CASE_STATES, CaseState, PostKind, PostState, Priority, ThreadKind, Verdict
+from core.vocabulary import (
+    LIVE_CASE_STATES,
+    AppealOutcome,
+    CaseState,
+    PostKind,
+    PostState,
+    Priority,
+    ThreadKind,
+    Verdict,
+)
 from forum.models import Board, Post, Thread
-from moderation.models import Case, Decision
+from moderation.models import Appeal, Case, Decision
 from moderation.statements import restriction_of
 
 WINDOWS = (30, 90, 365)
@@ -134,6 +143,33 @@ class TakenBack:
 
 
 @dataclass(frozen=True)
+class OutcomeCount:
+    outcome: AppealOutcome
+    appeals: int
+
+
+@dataclass(frozen=True)
+class Objections:
+    """`opened` in the window; `outcomes` of those answered in it, one row for each possible answer. Waiting: now."""
+
+    opened: int
+    waiting: int
+    # Of `waiting`, past the time by which we wanted to have answered.
+    late: int
+    outcomes: tuple[OutcomeCount, ...]
+
+    @property
+    def decided(self) -> int:
+        return sum(row.appeals for row in self.outcomes)
+
+    @property
+    def rate(self) -> float | None:
+        """Of the objections answered, the share that was right, wholly or in part."""
+        right = (AppealOutcome.OVERTURNED, AppealOutcome.PARTLY)
+        return share(sum(row.appeals for row in self.outcomes if row.outcome in right), self.decided)
+
+
+@dataclass(frozen=True)
 class Load:
     """`handle` is None for a former member. `days` are those with at least one decision."""
 
@@ -204,7 +240,7 @@ class Newcomers:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Everything of one dashboard. `skips` and `overturn_rate` (of appeals) are None: neither exists yet."""
+    """Everything of one dashboard."""
 
     window: Window
     now: tuple[Waiting, ...]
@@ -218,8 +254,13 @@ class Metrics:
     load_left_out: int
     answers: Answers
     newcomers: Newcomers
-    overturn_rate: float | None = None
+    objections: Objections
     skips: int | None = None
+
+    @property
+    def overturn_rate(self) -> float | None:
+        """Of the objections answered in the window, the share that was right; None where there are none."""
+        return self.objections.rate
 
 
 def share(part: int, whole: int) -> float | None:
@@ -234,7 +275,7 @@ def window(days: int, *, now: datetime) -> Window:
 
 
 def metrics(session: Session, *, days: int, now: datetime) -> Metrics:
-    """All figures of the window. Eleven queries, whatever the number of rows."""
+    """All figures of the window. Twelve queries, whatever the number of rows."""
     span = window(days, now=now)
     load, left_out = _load(session, span)
     verdicts, rules = _verdicts_and_rules(session, span)
@@ -251,6 +292,7 @@ def metrics(session: Session, *, days: int, now: datetime) -> Metrics:
         load_left_out=left_out,
         answers=_answers(session, span),
         newcomers=_newcomers(session, span),
+        objections=_objections(session, span),
     )
 
 
@@ -523,6 +565,24 @@ def _taken_back(session: Session, span: Window) -> TakenBack:
         .where(_during(Decision.at, span))
     ).one()
     return TakenBack(*map(int, row))
+
+
+def _objections(session: Session, span: Window) -> Objections:
+    """One query over the objections that were opened or answered in the window, or wait."""
+    waits = Appeal.outcome.is_(None)
+    answered = {one: and_(Appeal.outcome == one, _during(Appeal.decided_at, span)) for one in AppealOutcome}
+    row = session.execute(
+        select(
+            _count_if(_during(Appeal.opened_at, span)),
+            _count_if(waits),
+            _count_if(and_(waits, Appeal.due_at < span.until)),
+            *(_count_if(condition) for condition in answered.values()),
+        ).where(or_(waits, Appeal.decided_at >= span.since, Appeal.opened_at >= span.since))
+    ).one()
+    opened, waiting, late, *counts = map(int, row)
+    return Objections(
+        opened, waiting, late, tuple(OutcomeCount(one, n) for one, n in zip(answered, counts, strict=True))
+    )
 
 
 def _load(session: Session, span: Window) -> tuple[tuple[Load, ...], int]:

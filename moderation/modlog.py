@@ -8,20 +8,23 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, func, select
+from sqlalchemy import Row, String, and_, cast, exists, func, select
 from sqlalchemy import case as when
 from sqlalchemy.orm import Session, aliased
 
 from content.models import RuleText
 from core import keyset
-from core.vocabulary import PostKind, ThreadKind, Verdict
+from core.vocabulary import AppealOutcome, PostKind, ThreadKind, Verdict
 from forum.models import Board, Post, Thread
-from moderation.models import Case, Decision
+from moderation.models import Appeal, Case, Decision
 
 # Where a board has fewer published threads, its name could tell who is meant.
 BOARD_THREADS = 5
 # How many heads of the audit chain the page shows; all of them stand in /modlog/heads.txt.
 SHOWN_HEADS = 7
+
+# The answers to objections, from the one that changes most.
+APPEALS = (AppealOutcome.OVERTURNED, AppealOutcome.PARTLY, AppealOutcome.UPHELD, AppealOutcome.INADMISSIBLE)
 
 MONTH = re.compile(r"^2[0-9]{3}-(0[1-9]|1[0-2])\Z")
 
@@ -48,6 +51,10 @@ class Entry:
     takes_back: int | None
     # The number of the decision that took this one back.
     taken_back_by: int | None
+    # How an objection to it was answered; of several, the answer that changed most. None: nobody objected.
+    appeal: AppealOutcome | None
+    # It takes the other one back because an objection was right.
+    by_appeal: bool
 
 
 def is_month(given: str) -> bool:
@@ -70,6 +77,8 @@ def entries(
     A board too small to be named is not found by its name either.
     """
     undoing = aliased(Decision)
+    rank = when({outcome.value: n for n, outcome in enumerate(APPEALS)}, value=cast(Appeal.outcome, String))
+    answer = select(func.min(rank)).where(Appeal.decision_id == Decision.id).correlate(Decision).scalar_subquery()
     named = Board.thread_count >= BOARD_THREADS
     stmt = (
         select(
@@ -87,6 +96,8 @@ def entries(
             Decision.moderator_id.is_(None).label("automated_decision"),
             Decision.undoes_id,
             undoing.id.label("taken_back_by"),
+            answer.label("appeal"),
+            exists().where(Appeal.reversal_id == Decision.id).label("by_appeal"),
         )
         .join(Case, Case.id == Decision.case_id)
         .outerjoin(Board, Board.id == Case.board_id)
@@ -125,6 +136,8 @@ def _entry(row: Row[Any]) -> Entry:
         automated_decision=row.automated_decision,
         takes_back=row.undoes_id,
         taken_back_by=row.taken_back_by,
+        appeal=None if row.appeal is None else APPEALS[row.appeal],
+        by_appeal=row.by_appeal,
     )
 
 

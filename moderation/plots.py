@@ -388,6 +388,7 @@ class Dashboard:
     verdicts: BarPlot
     rules: BarPlot
     load: BarPlot
+    objections: BarPlot
     answered: LinePlot
     returned: LinePlot
 
@@ -416,6 +417,7 @@ def draw(found: Metrics) -> Dashboard:
         verdicts=bar_plot(found.verdicts, "decisions"),
         rules=bar_plot(found.rules, "decisions", part="restricting"),
         load=bar_plot(found.load, "decisions"),
+        objections=bar_plot(found.objections.outcomes, "appeals"),
         answered=line_plot(
             share_ends,
             [[_percent(part.share_24h) for part in ratios], [_percent(part.share_7d) for part in ratios]],

@@ -15,9 +15,9 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from auth.models import Member
-from core.vocabulary import CaseState, PostKind, PostState, Priority, SubjectKind, ThreadKind, Verdict
+from core.vocabulary import AppealOutcome, CaseState, PostKind, PostState, Priority, SubjectKind, ThreadKind, Verdict
 from forum.models import Board, Post, Thread
-from moderation.models import Case, Decision
+from moderation.models import Appeal, Case, Decision
 
 DAYS = 400
 MEMBERS = 520
@@ -76,6 +76,8 @@ class Year:
     session: Session
     now: datetime
     chance: random.Random = field(default_factory=lambda: random.Random(20260302))
+    # Who answers objections.
+    leads: list[int] = field(default_factory=list)
 
     @property
     def start(self) -> datetime:
@@ -96,6 +98,7 @@ def live_through(session: Session, now: datetime) -> None:
     boards = year.write(Board, [{"slug": name.lower(), "name": name} for name in BOARDS])
     members, moderators = _people(year)
     posts = _talk(year, boards, members)
+    year.leads = moderators[:2]
     _moderate(year, posts, moderators)
     session.flush()
 
@@ -229,6 +232,38 @@ def _moderate(year: Year, posts: list[dict[str, Any]], moderators: list[int]) ->
     for decision_id, undoes in zip(written, undoings, strict=True):
         if undoes:
             year.session.get_one(Decision, decision_id).undoes_id = decision_id - 1
+    _object(year, decisions, written, {case_id: case["author_id"] for case_id, case in zip(ids, cases, strict=True)})
+
+
+def _object(year: Year, decisions: list[dict[str, Any]], ids: list[int], authors: dict[int, int]) -> None:
+    """Objections to one restriction in four, some answered late, some not yet, some of the site's own decisions."""
+    chance, rows = year.chance, []
+    for decision, decision_id in zip(decisions, ids, strict=True):
+        if decision["verdict"] not in RESTRICTING or chance.random() > 0.25:
+            continue
+        opened = decision["at"] + year.a_while(30)
+        answered = opened + year.a_while(24 * 9)
+        if opened >= year.now:
+            continue
+        outcome = chance.choices(tuple(AppealOutcome), (50, 30, 12, 8))[0] if answered < year.now else None
+        row = {
+            "reference": f"{decision_id:032x}",
+            "decision_id": decision_id,
+            "appellant_id": authors[decision["case_id"]],
+            "first_decider_id": decision["moderator_id"],
+            "grounds": "I see it differently.",
+            "opened_at": opened,
+            "deadline_at": opened + timedelta(days=180),
+            "due_at": opened + timedelta(days=14),
+            "outcome": outcome,
+            "reasons": "We looked at it anew." if outcome else "",
+            "decided_by": None,
+            "decided_at": answered if outcome else None,
+        }
+        if outcome:
+            row["decided_by"] = next(one for one in year.leads if one != decision["moderator_id"])
+        rows.append(row)
+    year.write(Appeal, rows)
 
 
 def _case(post: dict[str, Any], priority: Priority, opened: datetime, due: datetime) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from auth.models import Member
 from core.vocabulary import Priority
 from forum.models import Board, Post, Thread
 from moderation import metrics
-from moderation.models import Case, Decision
+from moderation.models import Appeal, Case, Decision
 from tests.forum.counting import counting
 from tests.moderation.a_year import live_through
 from tests.moderation.stage import load_texts
@@ -47,6 +47,7 @@ class Recount:
 
         self.cases, self.decisions = rows(Case), rows(Decision)
         self.posts, self.threads, self.boards = rows(Post), {t.id: t for t in rows(Thread)}, rows(Board)
+        self.appeals = rows(Appeal)
         self.members = {member.id: member for member in rows(Member)}
         midnight = datetime(self.now.year, self.now.month, self.now.day, tzinfo=self.now.tzinfo)
         self.since = midnight - timedelta(days=self.days - 1)
@@ -172,8 +173,23 @@ def check_taken_back(found: metrics.Metrics, recount: Recount) -> None:
     back = [d for d in hard if d.id in undone]
     assert found.taken_back == metrics.TakenBack(len(made), sum(d.id in undone for d in made), len(hard), len(back))
     assert found.taken_back.rate == len(back) / len(hard)
-    assert found.overturn_rate is None
     assert found.skips is None
+
+
+def check_objections(found: metrics.Metrics, recount: Recount) -> None:
+    answered = [row for row in recount.appeals if recount.inside(row.decided_at)]
+    waits = [row for row in recount.appeals if row.outcome is None]
+    figures = found.objections
+    assert figures.opened == sum(recount.inside(row.opened_at) for row in recount.appeals) > 0
+    assert (figures.waiting, figures.decided) == (len(waits), len(answered))
+    assert figures.late == sum(row.due_at < recount.now for row in waits)
+    assert {row.outcome.value: row.appeals for row in figures.outcomes} == {
+        word: sum(row.outcome == word for row in answered)
+        for word in ("upheld", "overturned", "partly", "inadmissible")
+    }
+    right = sum(row.outcome in ("overturned", "partly") for row in answered)
+    assert found.overturn_rate == right / len(answered)
+    assert 0 < right < len(answered)
 
 
 def check_load(found: metrics.Metrics, recount: Recount) -> None:
@@ -259,6 +275,7 @@ CHECKS = [
     check_lateness,
     check_decisions,
     check_taken_back,
+    check_objections,
     check_load,
     check_answers,
     check_newcomers,
@@ -281,14 +298,15 @@ def test_an_empty_site_has_figures_too(session: Session, now: datetime) -> None:
     assert found.answers.share_24h is None
     assert found.answers.median_seconds is None
     assert found.newcomers.share is None
+    assert (found.overturn_rate, found.objections.decided) == (None, 0)
     assert [row.waiting for row in found.now] == [0] * 5
     assert {(day.opened, day.decisions, day.waiting) for day in found.days} == {(0, 0, (0,) * 5)}
 
 
-def test_the_figures_cost_eleven_queries_however_many_rows(session: Session, now: datetime) -> None:
+def test_the_figures_cost_twelve_queries_however_many_rows(session: Session, now: datetime) -> None:
     with counting(session) as few:
         metrics.metrics(session, days=365, now=now)
     live_through(session, now)
     with counting(session) as many:
         metrics.metrics(session, days=365, now=now)
-    assert len(few) == len(many) == 11, many
+    assert len(few) == len(many) == 12, many

@@ -22,7 +22,7 @@ from tests.support.cast import bearer
 PAGE = "/moderation/dashboard"
 API = "/api/v1/moderation/metrics"
 # All but two of them hold a plot.
-CARDS = 12
+CARDS = 13
 PLOT = re.compile(r'<svg class="plot__ink".*?</svg>', re.DOTALL)
 
 
@@ -71,6 +71,7 @@ def test_the_dashboard_shows_each_figure_as_a_plot_and_as_a_table(desk: Desk, se
     assert [row[-2:] for row in rows(card(html, "rules"))] == [
         [str(rule.decisions), str(rule.restricting)] for rule in found.rules
     ]
+    assert [row[1] for row in rows(card(html, "objections"))] == [str(n.appeals) for n in found.objections.outcomes]
     assert [row[1] for row in rows(card(html, "verdicts"))] == [str(row.decisions) for row in found.verdicts]
     assert rows(card(html, "load")) == [
         [r.handle or "Former member", str(r.decisions), str(r.days)] for r in found.load
@@ -103,7 +104,7 @@ def test_every_plot_is_well_formed_named_and_free_of_style_and_script(desk: Desk
 def test_an_empty_site_says_so_instead_of_drawing(desk: Desk, mo: Member) -> None:
     answer = desk.get(mo, PAGE)
     assert answer.status_code == 200
-    assert text_of(answer).count("Nothing in these days.") == 6
+    assert text_of(answer).count("Nothing in these days.") == 7
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -158,7 +159,8 @@ def test_the_api_gives_the_same_figures(desk: Desk, session: Session, mo: Member
     }
     assert [row["rule"] for row in told["rules"]] == [row.code for row in found.rules]
     assert told["taken_back"]["rate"] == found.taken_back.rate
-    assert (told["overturn_rate"], told["skips"]) == (None, None)
+    assert told["overturn_rate"] == found.overturn_rate
+    assert told["appeals"]["decided"] == found.objections.decided == sum(told["appeals"]["outcomes"].values())
     assert [row["handle"] for row in told["moderators"]] == [row.handle for row in found.load]
     assert told["answers"]["share_24h"] == found.answers.share_24h
     assert told["answers"]["median_seconds"] == found.answers.median_seconds
