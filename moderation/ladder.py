@@ -81,24 +81,26 @@ def of_board(session: Session, board_id: int | None) -> Ladder:
 
 
 def propose(session: Session, member_id: int, *, board_id: int | None, now: datetime) -> Proposal:
-    """What the ladder proposes now. Five queries at most; changes nothing.
+    """What the ladder proposes now. Two queries at most; changes nothing.
 
     Without a strike a reminder, then a warning. A step that needs a warning before it, or a board where there is none,
-    falls back to a warning.
+    falls back to something milder.
     """
-    strikes = sanctions.live_strikes(session, member_id, board_id=board_id, now=now)
-    in_all = sanctions.live_strikes(session, member_id, board_id=None, now=now) if board_id else strikes
+    live = session.execute(
+        select(Sanction.kind, Sanction.strikes, Sanction.ladder_board_id).where(
+            Sanction.member_id == member_id, sanctions.is_live(now)
+        )
+    ).all()
+    in_all = sum(row.strikes for row in live)
+    strikes = sum(row.strikes for row in live if board_id is None or row.ladder_board_id in (None, board_id))
     if strikes == 0:
-        reminded = session.execute(
-            select(exists().where(Sanction.member_id == member_id, sanctions.is_live(now)))
-        ).scalar()
-        kind = SanctionKind.WARNING if reminded else SanctionKind.REMINDER
+        kind = SanctionKind.WARNING if live else SanctionKind.REMINDER
         return Proposal(kind, None, strikes, in_all)
     fitting = [step for step in of_board(session, board_id).steps if step.strikes <= strikes]
     step = fitting[-1] if fitting else Step(1, SanctionKind.WARNING, None)
     if step.kind is SanctionKind.BOARD_RESTRICTION and board_id is None:
         step = Step(step.strikes, SanctionKind.POSTING_LIMIT, step.days)
-    if step.kind is SanctionKind.SUSPENSION and not sanctions.has_warning(session, member_id, now=now):
+    if step.kind is SanctionKind.SUSPENSION and all(row.kind is not SanctionKind.WARNING for row in live):
         return Proposal(SanctionKind.WARNING, None, strikes, in_all, lacks_warning=True)
     return Proposal(step.kind, step.days, strikes, in_all)
 

@@ -6,8 +6,9 @@ only a moderator can say.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, not_, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from core.vocabulary import AppealOutcome, PostState, ReportStatus, Verdict
@@ -51,40 +52,43 @@ def was_decided() -> ColumnElement[bool]:
 
 def count(session: Session, member_id: int, of: str, *, now: datetime) -> Count:
     """One kind, in one query."""
-    since = now - WINDOW
-    if of == POSTS:
-        later, confirmed = aliased(Decision), Confirmation
-        stands = not_(exists().where(later.undoes_id == Decision.id))
-        in_force = or_(
-            not_(Decision.needs_second), exists().where(confirmed.decision_id == Decision.id, confirmed.agrees)
-        )
-        against = exists().where(
-            Case.post_id == Post.id,
-            Decision.case_id == Case.id,
-            Decision.verdict.in_(_AGAINST),
-            Decision.moderator_id.is_not(None),
-            stands,
-            in_force,
-        )
-        stmt = select(func.count(Post.id), func.count(Post.id).filter(against)).where(
-            Post.author_id == member_id, Post.created_at > since, Post.state != PostState.DRAFT
-        )
-    elif of == REPORTS:
-        stmt = select(
-            func.count(Report.id), func.count(Report.id).filter(Report.status == ReportStatus.NOT_ACTED)
-        ).where(
-            Report.reporter_id == member_id,
-            Report.decided_at > since,
-            was_decided(),
-        )
-    else:
-        stmt = select(func.count(Appeal.id), func.count(Appeal.id).filter(Appeal.outcome.in_(_UNFOUNDED))).where(
-            Appeal.appellant_id == member_id, Appeal.decided_at > since
-        )
-    total, items = session.execute(stmt).one()
+    total, items = session.execute(_numbers(member_id, of, since=now - WINDOW)).one()
     return Count(of, items, total)
 
 
 def counts(session: Session, member_id: int, *, now: datetime) -> tuple[Count, ...]:
-    """All three kinds, for the member's record and the form of a sanction. Three queries."""
-    return tuple(count(session, member_id, of, now=now) for of in KINDS)
+    """All three kinds, for the member's record and the form of a sanction. One query."""
+    parts = [_numbers(member_id, of, since=now - WINDOW).add_columns(literal(of).label("of")) for of in KINDS]
+    found = {row.of: Count(row.of, row.bad, row.total) for row in session.execute(union_all(*parts))}
+    return tuple(found[of] for of in KINDS)
+
+
+def _numbers(member_id: int, of: str, *, since: datetime) -> Select[*tuple[Any, ...]]:
+    """(total, items): always one row."""
+    if of == POSTS:
+        return _posts(member_id, since)
+    if of == REPORTS:
+        unfounded = func.count(Report.id).filter(Report.status == ReportStatus.NOT_ACTED)
+        return select(func.count(Report.id).label("total"), unfounded.label("bad")).where(
+            Report.reporter_id == member_id, Report.decided_at > since, was_decided()
+        )
+    unfounded = func.count(Appeal.id).filter(Appeal.outcome.in_(_UNFOUNDED))
+    return select(func.count(Appeal.id).label("total"), unfounded.label("bad")).where(
+        Appeal.appellant_id == member_id, Appeal.decided_at > since
+    )
+
+
+def _posts(member_id: int, since: datetime) -> Select[*tuple[Any, ...]]:
+    later = aliased(Decision)
+    confirmed = exists().where(Confirmation.decision_id == Decision.id, Confirmation.agrees)
+    against = exists().where(
+        Case.post_id == Post.id,
+        Decision.case_id == Case.id,
+        Decision.verdict.in_(_AGAINST),
+        Decision.moderator_id.is_not(None),
+        not_(exists().where(later.undoes_id == Decision.id)),
+        or_(not_(Decision.needs_second), confirmed),
+    )
+    return select(func.count(Post.id).label("total"), func.count(Post.id).filter(against).label("bad")).where(
+        Post.author_id == member_id, Post.created_at > since, Post.state != PostState.DRAFT
+    )
