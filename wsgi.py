@@ -35,6 +35,9 @@ import forum.views.site
 import forum.views.threads
 import moderation.api
 import moderation.api_appeals
+import moderation.api_decisions
+import moderation.api_record
+import moderation.api_team
 import moderation.checks
 import moderation.cli
 import moderation.desk
@@ -78,13 +81,19 @@ HOUSEKEEPING = (
     moderation.cli.publish_head,
     moderation.desk.forget_old,
     moderation.sanctions.finish_ended,
+    moderation.cli.restore_due,
 )
 # What the worker does twice a minute.
 WATCH = (moderation.cli.call_for_late,)
 # What `ops check` asks.
 CHECKS = (forum.checks.checks, moderation.checks.checks)
 # What `ops up` prepares before it serves; each returns lines to print.
-SETUP = (content.cli.load_starter, moderation.cli.load_ladder, moderation.cli.load_demo)
+SETUP = (
+    content.cli.load_starter,
+    moderation.cli.load_ladder,
+    moderation.cli.load_reasons,
+    moderation.cli.load_demo,
+)
 # What every template is given.
 CONTEXT = (auth.doors.context, content.views.context, moderation.views.context)
 GATE = forum.gate.Gate(

@@ -19,6 +19,8 @@ from moderation import (
     views_report,
     views_sanctions,
     views_standing,
+    views_talk,
+    views_threads,
 )
 
 blueprint = Blueprint("moderation", __name__)
@@ -32,6 +34,8 @@ for part in (
     views_sanctions,
     views_dashboard,
     views_modlog,
+    views_talk,
+    views_threads,
 ):
     blueprint.register_blueprint(part.blueprint)
 
@@ -41,7 +45,8 @@ def context() -> dict[str, Any]:
     reader = viewer()
     if reader.is_moderator and "queue_count" not in g:
         g.queue_count = reader.queue_count = _count()
-    return {"open_appeals": lambda: appeals.open_count(db.session())} | _for_admins(reader)
+    asked = {"open_appeals": lambda: appeals.open_count(db.session())}
+    return asked | _for_admins(reader) | views_talk.context() | views_threads.context()
 
 
 def _for_admins(reader: Viewer) -> dict[str, Any]:

@@ -281,7 +281,7 @@ def test_pinned_threads_stand_apart_and_are_few(stage: Stage) -> None:
 
 
 CHOICES = ("ask", "ask", "reply", "reply", "reply", "state", "edit", "vote", "see", "withdraw")
-CHOICES += ("move", "merge", "split", "split", "lock", "pin")
+CHOICES += ("move", "merge", "merge", "merge", "split", "split", "lock", "pin")
 
 
 def one_operation(stage: Stage, dice: random.Random) -> str:
@@ -318,7 +318,9 @@ def one_operation(stage: Stage, dice: random.Random) -> str:
     elif name == "move":
         operations.move(session, thread_id, board_slug=dice.choice(["backache", "gout", "unsorted"]), now=now)
     elif name == "merge":
-        operations.merge(session, thread_id, into_id=dice.choice(threads), now=now)
+        public = select(Thread.id).where(Thread.state == PostState.PUBLISHED)
+        targets = list(session.execute(public).scalars()) or threads
+        operations.merge(session, thread_id, into_id=dice.choice(targets), now=now)
     elif name == "split":
         mine = [one for one in posts if one.thread_id == post.thread_id and one.position > 0]
         some = dice.sample(mine, min(len(mine), dice.randint(1, 4)))
