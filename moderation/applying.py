@@ -66,6 +66,8 @@ def finish(
     """Everything that follows from a decision that has effect, in one transaction: text, post, reports, statement,
     sanction, notices, audit. `by` is who decided, or who confirmed it."""
     _apply(session, situation, decision, now=now)
+    if decision.verdict is Verdict.RESTORE and decision.undoes_id is not None:
+        take_back(session, session.get_one(Decision, decision.undoes_id), by_decision=decision, now=now)
     reports.settle(session, situation.case, decision, now=now)
     restriction = statements.restriction_of(
         decision.verdict, is_edit=about_edit(situation, decision), sanction=decision.terms.get("sanction")
