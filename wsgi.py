@@ -36,6 +36,7 @@ import forum.views.threads
 import moderation.api
 import moderation.api_appeals
 import moderation.api_decisions
+import moderation.api_desk
 import moderation.api_record
 import moderation.api_team
 import moderation.checks

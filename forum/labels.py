@@ -105,6 +105,7 @@ def lift(session: Session, decision_id: int, *, now: datetime) -> bool:
         .where(PostLabel.post_id == label.post_id, PostLabel.id != label.id, PostLabel.lifted_at == label.at)
         .order_by(PostLabel.id.desc())
         .limit(1)
+        .execution_options(populate_existing=True)
     ).scalar_one_or_none()
     if before is not None:
         before.lifted_at = None

@@ -8,7 +8,6 @@ from marshmallow import Schema, fields, validate
 from auth.doors import current_actor, needs, public
 from core import audit
 from core.db import db, unit_of_work, utc_now
-from core.errors import AppError, Conflict, Invalid
 from core.vocabulary import (
     Action,
     AppealOutcome,
@@ -23,7 +22,7 @@ from core.vocabulary import (
 )
 from core.web import ApiBlueprint, PageArgs, settings
 from forum.api import Held
-from moderation import cases, decisions, metrics, modlog, queries, reporting
+from moderation import cases, metrics, modlog, queries, reporting
 
 blueprint = ApiBlueprint("moderation-api", __name__, description="Reports, statements of reasons, and the queue")
 
@@ -108,6 +107,10 @@ class DecisionSchema(Schema):
     undone_by = fields.Integer(attribute="undone_by_id", allow_none=True)
     statement_reference = fields.String(allow_none=True)
     may_undo = fields.Boolean()
+    terms = fields.Dict(metadata={"description": "redactions label until sanction duplicate_of, as far as given"})
+    needs_second = fields.Boolean(metadata={"description": "two people decide it"})
+    has_effect = fields.Boolean(metadata={"description": "false until a second person has agreed"})
+    second = fields.Nested(PersonSchema, allow_none=True, metadata={"description": "who answered as the second person"})
     at = fields.AwareDateTime()
 
 
@@ -165,30 +168,6 @@ class CaseArgs(PageArgs):
     priority = fields.Enum(Priority, by_value=True, load_default=None)
 
 
-class NewDecision(Schema):
-    version = fields.Integer(
-        load_default=None,
-        allow_none=True,
-        validate=validate.Range(0, MAX_INT),
-        metadata={"description": "the version of the case that was read; without it 428"},
-    )
-    verdict = fields.String(load_default=None, allow_none=True)
-    rule = fields.String(load_default=None, allow_none=True, metadata={"description": "optional: approve, dismiss"})
-    reason = fields.String(load_default=None, allow_none=True, metadata={"description": "optional: approve, dismiss"})
-    redactions = fields.List(fields.Dict(), load_default=None, allow_none=True, metadata={"description": "later"})
-    label = fields.Dict(load_default=None, allow_none=True, metadata={"description": "later"})
-    until = fields.String(load_default=None, allow_none=True, metadata={"description": "later"})
-    sanction = fields.Dict(load_default=None, allow_none=True, metadata={"description": "later"})
-    duplicate_of = fields.Integer(load_default=None, allow_none=True, metadata={"description": "later"})
-
-
-LATER_FIELDS = ("redactions", "label", "until", "sanction", "duplicate_of")
-
-
-class Undo(Schema):
-    reason = fields.String(load_default=None, allow_none=True)
-
-
 class StatementSchema(Schema):
     reference = fields.String()
     url = fields.Function(lambda page: f"/decisions/{page.reference}")
@@ -200,6 +179,7 @@ class StatementSchema(Schema):
     rule_title = fields.String()
     rule_text = fields.String(attribute="rule_body")
     statement = fields.Function(lambda page: {line.key: line.text for line in page.lines})
+    export = fields.Dict(metadata={"description": "the form for the EU Transparency Database"})
     post_id = fields.Integer(allow_none=True)
     is_undone = fields.Boolean()
     decided_at = fields.AwareDateTime()
@@ -600,68 +580,6 @@ def release(case_id: int) -> None:
     """Give one's own claim back."""
     with unit_of_work() as session:
         cases.release(session, case_id, by=current_actor(), now=utc_now())
-
-
-# --- Decisions ---------------------------------------------------------------------------------------------------
-
-
-@blueprint.post("/moderation/cases/<int:case_id>/decisions")
-@needs(Action.DECIDE_CASE)
-@blueprint.arguments(NewDecision)
-@blueprint.response(201, Decided)
-def decide(sent: dict[str, Any], case_id: int) -> Any:
-    """Decide a case. 409 when stale or taken, 403 for a conflict of interest, 422 without a rule or reason."""
-    later = [name for name in LATER_FIELDS if sent[name] is not None]
-    if later:
-        errors = [(name, "This is not available yet.") for name in later]
-        raise Invalid("not-available", "This is not available yet. Nothing was stored.", errors=errors)
-    actor, now = current_actor(), utc_now()
-    try:
-        with unit_of_work() as session:
-            decided = decisions.decide(
-                session,
-                case_id,
-                by=actor,
-                version=sent["version"],
-                verdict=sent["verdict"],
-                rule=sent["rule"],
-                reason=sent["reason"],
-                settings=settings(),
-                now=now,
-            )
-    except AppError as error:
-        _renew_after(error, case_id)
-        raise
-    return _decided(decided)
-
-
-@blueprint.post("/moderation/decisions/<int:decision_id>/undo")
-@needs(Action.UNDO_DECISION)
-@blueprint.arguments(Undo)
-@blueprint.response(201, Decided)
-def undo(sent: dict[str, Any], decision_id: int) -> Any:
-    """Take a decision back within 24 hours: its moderator, or a lead. The state before returns."""
-    with unit_of_work() as session:
-        decided = decisions.undo(
-            session, decision_id, by=current_actor(), reason=sent["reason"], settings=settings(), now=utc_now()
-        )
-    return _decided(decided)
-
-
-def _renew_after(error: AppError, case_id: int) -> None:
-    """A refused form is still work on the case: whoever corrects it keeps the claim meanwhile."""
-    if not isinstance(error, Conflict):
-        with unit_of_work() as session:
-            cases.renew(session, case_id, by=current_actor(), now=utc_now())
-
-
-def _decided(decided: decisions.Decided) -> dict[str, Any]:
-    session, actor = db.session(), current_actor()
-    reference = decided.statement.reference if decided.statement else None
-    return {
-        "decision": queries.decision_view(session, decided.decision.id, actor, now=utc_now()),
-        "statement": queries.statement_page(session, reference) if reference else None,
-    }
 
 
 def _instant(value: Any) -> str | None:

@@ -10,19 +10,46 @@ from sqlalchemy.orm import Session, aliased
 from auth.models import Restriction
 from core import audit
 from core.db import utc_now
-from core.vocabulary import LIVE_CASE_STATES, CaseState, PostState, ReportStatus, RevisionState, SanctionKind
-from forum.models import Post, Revision, Thread
-from moderation import sanctions
+from core.vocabulary import (
+    LIVE_CASE_STATES,
+    CaseState,
+    PostState,
+    ReportStatus,
+    RevisionState,
+    SanctionKind,
+    Verdict,
+)
+from forum.models import Post, PostLabel, Redaction, Revision, Thread
+from moderation import sanctions, transparency
 from moderation.cases import CLAIM_LEASE
-from moderation.models import Case, Decision, Finding, Report, Sanction, Statement
+from moderation.models import BulkDecision, Case, Confirmation, Decision, Finding, Report, Sanction, Statement
+from moderation.rulings import effective
 
 MOST_NAMED = 5
-RESTRICTED = (PostState.REJECTED, PostState.CHANGES_REQUESTED, PostState.HIDDEN, PostState.REMOVED)
+RESTRICTED = (
+    PostState.REJECTED,
+    PostState.CHANGES_REQUESTED,
+    PostState.SHIELDED,
+    PostState.HIDDEN,
+    PostState.REMOVED,
+)
+RESTRICTING = (
+    Verdict.REJECT,
+    Verdict.REQUEST_CHANGES,
+    Verdict.REDACT,
+    Verdict.LABEL,
+    Verdict.SHIELD,
+    Verdict.HIDE,
+    Verdict.REMOVE,
+    Verdict.LOCK,
+    Verdict.SANCTION,
+)
 
 
 def checks(session: Session) -> list[str]:
     """Every breach as one line. Cost: reads every case, decision and report once, and the whole audit chain."""
     wrong = [line for title, stmt in _invariants() for line in _breaches(session, title, stmt)]
+    wrong += _exports(session)
     count, broken = audit.verify(session)
     if broken is not None:
         wrong.append(f"the audit chain breaks at entry {broken.entry_id} (of {count} read): {broken.why}")
@@ -36,10 +63,23 @@ def _breaches(session: Session, title: str, stmt: Select[Any]) -> Iterator[str]:
         yield f"{title}: {named}"
 
 
+def _exports(session: Session) -> list[str]:
+    """Statements whose form for the Transparency Database would be refused, or names somebody."""
+    found: list[str] = []
+    for reference_id, export in session.execute(select(Statement.id, Statement.export).order_by(Statement.id)):
+        if export and len(found) < MOST_NAMED:
+            found += [
+                f"the export of statement {reference_id} is wrong: {why}" for why in transparency.problems(export)
+            ]
+    return found[:MOST_NAMED]
+
+
 def _invariants() -> Iterator[tuple[str, Select[Any]]]:
     yield from _cases()
     yield from _posts()
+    yield from _texts()
     yield from _decisions()
+    yield from _second_persons()
     yield from _reports()
     yield from _sanctions()
 
@@ -112,21 +152,67 @@ def _posts() -> Iterator[tuple[str, Select[Any]]]:
             not_(waits),
         ),
     )
-    # The newest decision about the post put it where it stands, and told its author why.
+    # The newest decision that moved the post put it where it stands, and told its author why.
     newest = (
         select(func.max(Decision.id))
         .join(Case, Case.id == Decision.case_id)
-        .where(Case.post_id == Post.id)
+        .where(Case.post_id == Post.id, Decision.state_before != Decision.state_after, effective())
         .correlate(Post)
         .scalar_subquery()
     )
-    with_reasons = exists().where(
-        Decision.id == newest, Decision.state_after == Post.state, Statement.decision_id == Decision.id
+    told = exists().where(Statement.decision_id == Decision.id)
+    explained = exists().where(
+        Decision.id == newest,
+        Decision.state_after == Post.state,
+        or_(told, Decision.undoes_id.is_not(None)),
     )
-    by_undo = exists().where(Decision.id == newest, Decision.state_after == Post.state, Decision.undoes_id.is_not(None))
     yield (
         "restricted posts without decision and statement",
-        select(Post.id).where(Post.state.in_(RESTRICTED), not_(with_reasons), not_(by_undo)),
+        select(Post.id).where(Post.state.in_(RESTRICTED), not_(explained)),
+    )
+
+
+def _texts() -> Iterator[tuple[str, Select[Any]]]:
+    """Words taken out and labels: each by a decision that stands."""
+    taken_back = exists().where(Decision.undoes_id == Redaction.decision_id)
+    yield (
+        "words still taken out by a decision that was taken back",
+        select(Redaction.id).where(Redaction.lifted_at.is_(None), taken_back),
+    )
+    text = when((Redaction.part == "title", func.coalesce(Revision.title, "")), else_=Revision.source)
+    stands = func.substr(text, Redaction.start + 1, func.length(Redaction.replacement))
+    yield (
+        "words taken out whose replacement is not where it should stand",
+        select(Redaction.id)
+        .join(Revision, Revision.id == Redaction.revision_id)
+        .where(Redaction.lifted_at.is_(None), stands != Redaction.replacement),
+    )
+    unlabelled = exists().where(Decision.undoes_id == PostLabel.decision_id)
+    yield (
+        "labels of a decision that was taken back",
+        select(PostLabel.id).where(PostLabel.lifted_at.is_(None), unlabelled),
+    )
+
+
+def _second_persons() -> Iterator[tuple[str, Select[Any]]]:
+    agreed = exists().where(Confirmation.decision_id == Decision.id, Confirmation.agrees)
+    touched = or_(
+        exists().where(Statement.decision_id == Decision.id),
+        exists().where(Report.decision_id == Decision.id),
+        exists().where(Sanction.decision_id == Decision.id),
+        exists().where(Redaction.decision_id == Decision.id),
+        exists().where(PostLabel.decision_id == Decision.id),
+    )
+    yield (
+        "decisions with effect that no second person has confirmed",
+        select(Decision.id).where(Decision.needs_second, not_(agreed), touched),
+    )
+    proposal = exists().where(
+        Decision.case_id == Case.id, Decision.round == Case.round - 1, Decision.needs_second, not_(agreed)
+    )
+    yield (
+        "cases that await a second person without a decision to confirm",
+        select(Case.id).where(Case.state == CaseState.AWAITING_SECOND, not_(proposal)),
     )
 
 
@@ -141,6 +227,25 @@ def _decisions() -> Iterator[tuple[str, Select[Any]]]:
     yield (
         "decisions by the author of the post",
         select(Decision.id).join(Case, Case.id == Decision.case_id).where(Decision.moderator_id == Case.author_id),
+    )
+    yield (
+        "restricting decisions without a statement",
+        select(Decision.id).where(
+            Decision.verdict.in_(RESTRICTING),
+            Decision.undoes_id.is_(None),
+            effective(),
+            not_(exists().where(Statement.decision_id == Decision.id)),
+        ),
+    )
+    counted = (
+        select(func.count(Decision.id))
+        .where(Decision.bulk_id == BulkDecision.id)
+        .correlate(BulkDecision)
+        .scalar_subquery()
+    )
+    yield (
+        "bulk decisions that count other than they decided",
+        select(BulkDecision.id).where(BulkDecision.decided_count != counted),
     )
     undone = aliased(Decision)
     yield (

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from core import audit
 from core.db import db, unit_of_work, utc_now
 from core.web import settings
 from forum.gate import of as gate_of
-from moderation import demo, ladder, lateness, screen, triage
+from moderation import canned, decisions, demo, ladder, lateness, screen, statements, transparency, triage
 from moderation.signals import rulebook
 from moderation.signals.contract import Draft
 
@@ -115,6 +115,28 @@ def verify_log(as_json: bool, against: str | None) -> None:
         sys.exit(1)
 
 
+@moderation.command("statements")
+@click.option("--from", "since", type=click.DateTime(["%Y-%m-%d"]), help="The first day, in UTC.")
+@click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]), help="The last day, in UTC.")
+def export_statements(since: datetime | None, until: datetime | None) -> None:
+    """Statements of reasons for the EU Transparency Database, one JSON object a line, each checked before it is
+    printed; exit 1 if one was left out because the database would refuse it."""
+    refused = 0
+    for statement_id, export in statements.exports(db.session(), since=_day(since), until=_day(until)):
+        wrong = transparency.problems(export)
+        if wrong:
+            refused += 1
+            click.echo(f"statement {statement_id} left out: {'; '.join(wrong)}", err=True)
+        else:
+            click.echo(json.dumps(export, ensure_ascii=False))
+    if refused:
+        sys.exit(1)
+
+
+def _day(given: datetime | None) -> datetime | None:
+    return given.replace(tzinfo=UTC) if given else None
+
+
 def _heads(given: str) -> list[audit.Head]:
     """The heads in an argument or in the file that it names."""
     found = audit.read_heads(given)
@@ -139,6 +161,18 @@ def publish_head(session: Session, *, now: datetime) -> None:
 def call_for_late(session: Session, *, now: datetime) -> None:
     """The worker's watch: whoever is next is called for cases that nobody has decided in time."""
     lateness.call_for_late(session, settings=settings(), now=now)
+
+
+def restore_due(session: Session, *, now: datetime) -> None:
+    """Housekeeping: what was hidden or shielded until now is shown again."""
+    decisions.restore_due(session, now=now)
+
+
+def load_reasons(*, demo_wanted: bool = False) -> list[str]:
+    """The reasons to start from that ship with the product, for a site that has none; nothing to print."""
+    with unit_of_work() as session:
+        canned.load_starter(session)
+    return []
 
 
 def load_ladder(*, demo_wanted: bool = False) -> list[str]:

@@ -6,7 +6,7 @@ Functions (all read-only): `queue`, `queue_count`, `case_page`, `statement_page`
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,9 +36,9 @@ from core.vocabulary import (
     Verdict,
 )
 from forum.gate import HeldStatus
-from forum.models import Board, Post, Revision, Thread
+from forum.models import Board, Post, Redaction, Revision, Thread
 from moderation import cases, decisions, eligibility, screen, statements
-from moderation.models import Case, CaseNote, Decision, Finding, Report, Statement
+from moderation.models import Case, CaseNote, Confirmation, Decision, Finding, Report, Statement
 from moderation.signals import contract
 
 
@@ -109,6 +109,18 @@ class DecisionView:
     statement_reference: str | None = None
     # Whether this reader may take it back now.
     may_undo: bool = False
+    # What came with the verdict: redactions, label, until, sanction, duplicate_of, as far as given.
+    terms: Mapping[str, Any] = field(default_factory=dict)
+    # Two people: who answered as the second one, whether they agreed, and whether it has effect.
+    needs_second: bool = False
+    second: Person | None = None
+    agrees: bool | None = None
+    # Of a redaction: the words, for moderators alone.
+    taken_out: tuple[str, ...] = ()
+
+    @property
+    def has_effect(self) -> bool:
+        return not self.needs_second or bool(self.agrees)
 
 
 @dataclass(frozen=True)
@@ -246,6 +258,8 @@ class StatementPage:
     is_undone: bool
     # The help lines stand first on a page about a crisis.
     is_crisis: bool
+    # The form for the Transparency Database, free of personal data.
+    export: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -283,14 +297,14 @@ class HeldPost:
 
 @dataclass(frozen=True)
 class MyDecision:
-    """One decision about the reader's own post."""
+    """One decision about the reader's own post, or about the reader: then without a post and its title."""
 
     reference: str
     verdict: Verdict
     restriction: str
     rule_code: str
     rule_title: str
-    post_id: int
+    post_id: int | None
     title: str
     decided_at: datetime
     is_undone: bool
@@ -329,7 +343,7 @@ def queue(
     `kind` is a finding's kind or "report". Four queries, however many rows there are.
     """
     stmt = _rows(actor).where(eligibility.may_read(actor))
-    stmt = stmt.where(Case.state == state if state else Case.state.in_(WAITING))
+    stmt = stmt.where(eligibility.is_state(state) if state else eligibility.is_state(*WAITING))
     if board:
         stmt = stmt.where(Board.slug == board)
     if priority:
@@ -344,7 +358,7 @@ def queue(
 
 def queue_count(session: Session, actor: Actor) -> int:
     """How many cases wait that this moderator may read; stops at 100, which pages show as "99+"."""
-    waiting = select(Case.id).where(Case.state.in_(WAITING), eligibility.may_read(actor)).limit(100).subquery()
+    waiting = select(Case.id).where(eligibility.is_state(*WAITING), eligibility.may_read(actor)).limit(100).subquery()
     return session.execute(select(func.count()).select_from(waiting)).scalar_one()
 
 
@@ -654,10 +668,16 @@ def _history(
 ) -> tuple[DecisionView, ...]:
     """The decisions of this case, newest first."""
     rows = session.execute(_decisions().where(Decision.case_id == case.id).order_by(Decision.round.desc())).all()
-    known = people(session, {row.Decision.moderator_id for row in rows})
+    known, words = _people_of(session, rows), _taken_out(session, rows)
     newest = decisions.is_newest(session, case)
     return tuple(
-        _decision_view(row, known, titles, may_undo=newest and _may_undo(row.Decision, case, actor, subject, now=now))
+        _decision_view(
+            row,
+            known,
+            titles,
+            may_undo=newest and _may_undo(row.Decision, case, actor, subject, now=now),
+            taken_out=words.get(row.Decision.id, ()),
+        )
         for row in rows
     )
 
@@ -666,14 +686,46 @@ def _decisions() -> Select[Any]:
     later = aliased(Decision)
     undone_by = select(later.id).where(later.undoes_id == Decision.id).scalar_subquery()
     return (
-        select(Decision, Statement.reference, undone_by.label("undone_by"))
+        select(
+            Decision,
+            Statement.reference,
+            undone_by.label("undone_by"),
+            Confirmation.confirmed_by.label("second_id"),
+            Confirmation.agrees,
+        )
         .outerjoin(Statement, Statement.decision_id == Decision.id)
+        .outerjoin(Confirmation, Confirmation.decision_id == Decision.id)
         .execution_options(**FRESH)
     )
 
 
+def _people_of(session: Session, rows: Sequence[Row[Any]]) -> dict[int | None, Person]:
+    return people(session, {row.Decision.moderator_id for row in rows} | {row.second_id for row in rows})
+
+
+def _taken_out(session: Session, rows: Sequence[Row[Any]]) -> dict[int, tuple[str, ...]]:
+    """The words that each redaction took out of the text that it judged. No query where there was none."""
+    ids = [row.Decision.id for row in rows if row.Decision.verdict is Verdict.REDACT]
+    found: dict[int, tuple[str, ...]] = {}
+    if ids:
+        stmt = (
+            select(Redaction.decision_id, Redaction.original)
+            .join(Decision, and_(Decision.id == Redaction.decision_id, Decision.revision_id == Redaction.revision_id))
+            .where(Redaction.decision_id.in_(ids))
+            .order_by(Redaction.part.desc(), Redaction.start)
+        )
+        for decision_id, words in session.execute(stmt):
+            found[decision_id] = (*found.get(decision_id, ()), words)
+    return found
+
+
 def _decision_view(
-    row: Row[Any], known: Mapping[int | None, Person], titles: Mapping[str, str], *, may_undo: bool
+    row: Row[Any],
+    known: Mapping[int | None, Person],
+    titles: Mapping[str, str],
+    *,
+    may_undo: bool,
+    taken_out: tuple[str, ...] = (),
 ) -> DecisionView:
     decision: Decision = row.Decision
     return DecisionView(
@@ -692,6 +744,11 @@ def _decision_view(
         at=decision.at,
         statement_reference=row.reference,
         may_undo=may_undo,
+        terms=decision.terms,
+        needs_second=decision.needs_second,
+        second=known.get(row.second_id),
+        agrees=row.agrees,
+        taken_out=taken_out,
     )
 
 
@@ -710,9 +767,9 @@ def decision_view(session: Session, decision_id: int, actor: Actor, *, now: date
         raise NotFound()
     case, subject = cases.admit(session, row.Decision.case_id, actor, Action.READ_CASE, now=now)
     titles = {rule.code: rule.title for rule in reference.rule_texts(session, now)}
-    known = people(session, {row.Decision.moderator_id})
+    known, words = _people_of(session, [row]), _taken_out(session, [row])
     may_undo = decisions.is_newest(session, case) and _may_undo(row.Decision, case, actor, subject, now=now)
-    return _decision_view(row, known, titles, may_undo=may_undo)
+    return _decision_view(row, known, titles, may_undo=may_undo, taken_out=words.get(decision_id, ()))
 
 
 def _similar(session: Session, case: Case, kinds: Sequence[str], actor: Actor) -> tuple[SimilarDecision, ...]:
@@ -754,7 +811,7 @@ def statement_page(session: Session, reference_word: str) -> StatementPage:
         select(Statement, Decision, Post.id.label("post_id"), Post.state, undone_by.label("undone_by"))
         .join(Decision, Decision.id == Statement.decision_id)
         .join(Case, Case.id == Decision.case_id)
-        .join(Post, Post.id == Case.post_id)
+        .outerjoin(Post, Post.id == Case.post_id)
         .where(Statement.reference == reference_word)
         .execution_options(**FRESH)
     ).one_or_none()
@@ -782,6 +839,7 @@ def statement_page(session: Session, reference_word: str) -> StatementPage:
         post_state=found.state,
         is_undone=found.undone_by is not None,
         is_crisis="support" in statement.content,
+        export=statement.export,
     )
 
 
@@ -886,8 +944,8 @@ def my_decisions(
         .join(Decision, Decision.id == Statement.decision_id)
         .join(RuleText, and_(RuleText.code == Decision.rule_code, RuleText.version == Decision.rule_version))
         .join(Case, Case.id == Decision.case_id)
-        .join(Post, Post.id == Case.post_id)
-        .join(Thread, Thread.id == Post.thread_id)
+        .outerjoin(Post, Post.id == Case.post_id)
+        .outerjoin(Thread, Thread.id == Post.thread_id)
         .where(Statement.member_id == actor.id)
     )
     keys = [keyset.Key(Statement.id.expression, "statement_id", descending=True)]
@@ -899,7 +957,7 @@ def my_decisions(
             rule_code=row.rule_code,
             rule_title=row.rule_title,
             post_id=row.post_id,
-            title=row.title,
+            title=row.title or "",
             decided_at=row.at,
             is_undone=row.undone_by is not None,
         )

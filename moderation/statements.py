@@ -6,9 +6,9 @@ nothing personal. Source: DSA Art. 17(3); docs/moderation.md, statements.
 
 import calendar
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -438,3 +438,17 @@ def deadline(informed_at: datetime) -> datetime:
     year, month = informed_at.year + month // 12, month % 12 + 1
     day = min(informed_at.day, calendar.monthrange(year, month)[1])
     return informed_at.replace(year=year, month=month, day=day)
+
+
+def exports(
+    session: Session, *, since: datetime | None = None, until: datetime | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(statement id, export form) of every statement, oldest first; `since` and `until` are the first and last day."""
+    stmt = select(Statement.id, Statement.export).order_by(Statement.id)
+    if since is not None:
+        stmt = stmt.where(Statement.created_at >= since)
+    if until is not None:
+        stmt = stmt.where(Statement.created_at < until + timedelta(days=1))
+    for statement_id, export in session.execute(stmt.execution_options(yield_per=500)):
+        if export:
+            yield statement_id, export

@@ -32,6 +32,8 @@ def undo_refusal(decision: Decision, *, case_state: CaseState, case_round: int, 
         return Conflict("undo-overtaken", "Something was decided after this. Decide the case again instead.")
     if now - decision.at > UNDO_WINDOW:
         return Conflict("undo-too-late", "A decision can be taken back for 24 hours. Decide the case again instead.")
+    if decision.terms.get("appeal"):
+        return Conflict("undo-impossible", "This answered an objection, so it stands. Decide the case again instead.")
     again = decision.verdict is Verdict.RESTORE and case_state in LIVE_CASE_STATES
     no_way = decision.state_after is not None and _state_before(decision) is None
     if again or no_way:
@@ -272,7 +274,7 @@ def reverse(
     if way.reopens:
         reports.reopen(session, decision, now=now)
     else:
-        reports.overturn(session, decision, now=now)
+        reports.overturn(session, decision, by_decision=made, now=now)
     _finish(session, situation, decision, made, way.after, by=by, action="case.reverse", settings=settings, now=now)
     return made
 

@@ -528,13 +528,13 @@ class Driver:
         stale = self.post("moderator", f"{path}/decisions", approve | {"version": case["version"] + 7})
         self.expect("a stale decision", stale, 409)
         self.check("names the version", stale.get("version") == case["version"], stale)
-        for verdict in ("redact", "label", "shield", "escalate"):
-            answer = self.post("moderator", f"{path}/decisions", approve | {"verdict": verdict})
-            self.expect(f"{verdict} comes later", answer, 422, "not-available")
-        later = {"redactions": [{"start": 0, "end": 1}], "label": {"text": "x", "reference": "y"}, "sanction": {"x": 1}}
-        for name, value in (later | {"until": "2031-01-01T00:00:00Z", "duplicate_of": 1}).items():
+        also = {"redact", "label", "shield", "escalate"}
+        self.check("the later verdicts too", also <= set(case["allowed_verdicts"]), case["allowed_verdicts"])
+        strange = {"redactions": [{"start": 0, "end": 1}], "label": {"text": "x", "reference": "y"}}
+        strange |= {"sanction": {"kind": "warning"}, "until": "2031-01-01T00:00:00Z", "duplicate_of": 1}
+        for name, value in strange.items():
             answer = self.post("moderator", f"{path}/decisions", approve | {name: value})
-            self.expect(f"{name} comes later", answer, 422, "not-available", name)
+            self.expect(f"{name} belongs to another verdict", answer, 422, "invalid-field", name)
         answer = self.post("moderator", f"{path}/decisions", approve | {"verdict": "reject"})
         self.expect("reject without rule and reason", answer, 422, None, "rule", "reason")
         self.expect("no verdict", self.post("moderator", f"{path}/decisions", approve | {"verdict": "sing"}), 422)

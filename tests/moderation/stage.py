@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from auth.models import Member, RoleGrant
 from auth.policy import Actor
-from content.models import Condition, CrisisResource, RedFlag, RuleText
+from content.models import Article, Condition, CrisisResource, Licence, RedFlag, RuleText, Section, Source
 from core.config import ROOT, Settings
 from core.notifications import Notification
-from core.vocabulary import PostKind, PostState, Role, ThreadKind, Verdict
+from core.vocabulary import ArticleStatus, PostKind, PostState, Role, ThreadKind, Verdict
 from forum import checks as forum_checks
 from forum import posting, revisions
 from forum.gate import Gate
@@ -58,6 +58,47 @@ def make_condition(session: Session, now: datetime, name: str = "Backache") -> C
     )
     session.flush()
     return condition
+
+
+def publish_article(session: Session, condition: Condition, now: datetime) -> Article:
+    """An article of this condition with one section, on treatments."""
+    licence = Licence(code="own", name="Our own")
+    session.add(licence)
+    session.flush()
+    source = Source(name="Our own", publisher="Us", url="", licence_id=licence.id)
+    session.add(source)
+    session.flush()
+    article = Article(
+        condition_id=condition.id,
+        title=condition.name,
+        status=ArticleStatus.PUBLISHED,
+        source_id=source.id,
+        licence_id=licence.id,
+        checked_on=now.date(),
+        importer="markdown",
+        import_key=condition.slug,
+        content_hash="",
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(article)
+    session.flush()
+    words = "Most backs heal by themselves."
+    session.add(
+        Section(
+            article_id=article.id,
+            position=0,
+            key="treatments",
+            heading="Treatments",
+            source_text=words,
+            html=f"<p>{words}</p>",
+            text=words,
+            teaser=words,
+            renderer="1",
+        )
+    )
+    session.flush()
+    return article
 
 
 def actor_for(member: Member, *roles: Role, **facts: Any) -> Actor:

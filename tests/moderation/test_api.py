@@ -102,8 +102,6 @@ def test_a_decision_is_refused_with_the_right_status(stage: Stage, call) -> None
     assert {error["field"] for error in missing["errors"]} == {"rule", "reason"}
     wrong = mo("POST", path, 422, json={"verdict": "dismiss", "version": 1})
     assert (wrong["code"], "approve" in wrong["allowed_verdicts"]) == ("verdict-not-allowed", True)
-    for verdict in ("redact", "label", "shield", "escalate"):
-        assert mo("POST", path, 422, json={"verdict": verdict, "version": 1})["code"] == "not-available"
     for name, value in {
         "redactions": [{"start": 0, "end": 1}],
         "label": {"text": "x"},
@@ -111,8 +109,10 @@ def test_a_decision_is_refused_with_the_right_status(stage: Stage, call) -> None
         "sanction": {"kind": "warning"},
         "duplicate_of": 1,
     }.items():
-        later = mo("POST", path, 422, json={"verdict": "approve", "version": 1, name: value})
-        assert (later["code"], later["errors"][0]["field"]) == ("not-available", name)
+        strange = mo("POST", path, 422, json={"verdict": "approve", "version": 1, name: value})
+        assert (strange["code"], strange["errors"][0]["field"]) == ("invalid-field", name)
+    half = mo("POST", path, 422, json={"verdict": "redact", "version": 1, "redactions": [{"start": 0}]})
+    assert half["errors"][0]["field"].startswith("redactions")
     conflict = mo("POST", f"/moderation/cases/{own.id}/decisions", 403, json={"verdict": "approve", "version": 1})
     assert conflict["code"] == "conflict-of-interest"
     assert mo("POST", path, 422, json={"verdict": "approve", "version": "many"})["errors"][0]["field"] == "version"
