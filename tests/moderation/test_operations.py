@@ -280,25 +280,26 @@ def test_a_refused_form_comes_back_filled(desk: Desk, ann: Member, mo: Member) -
 
 
 def test_old_addresses_of_a_merged_thread_lead_on(desk: Desk, ann: Member, ben: Member, mo: Member) -> None:
-    target, source = desk.ask(ann, title="The older one"), desk.ask(ben, title="The same again")
-    merged = {"operation": "merge", "into": target.thread_id, "rule": "none", "reason": "Both ask the same."}
-    api, headers = f"/api/v1/moderation/threads/{source.thread_id}/operations", bearer(mo, "read,moderate")
+    source = desk.ask(ben, title="The same again")
+    old_id, new_id = source.thread_id, desk.ask(ann, title="The older one").thread_id
+    merged = {"operation": "merge", "into": new_id, "rule": "none", "reason": "Both ask the same."}
+    api, headers = f"/api/v1/moderation/threads/{old_id}/operations", bearer(mo, "read,moderate")
     made = desk.app.test_client().post(api, json=merged, headers=headers)
-    assert made.status_code == 201 and made.json["operation"]["into"] == target.thread_id
+    assert made.status_code == 201 and made.json["operation"]["into"] == new_id
     visitor = desk.app.test_client()
-    old = visitor.get(f"/threads/{source.thread_id}/the-same-again")
-    assert (old.status_code, old.location) == (301, f"/threads/{target.thread_id}")
-    old = visitor.get(f"/api/v1/threads/{source.thread_id}")
-    assert (old.status_code, old.location) == (308, f"/api/v1/threads/{target.thread_id}")
-    page = text_of(visitor.get(f"/threads/{target.thread_id}/the-older-one"))
+    old = visitor.get(f"/threads/{old_id}/the-same-again")
+    assert (old.status_code, old.location) == (301, f"/threads/{new_id}")
+    old = visitor.get(f"/api/v1/threads/{old_id}")
+    assert (old.status_code, old.location) == (308, f"/api/v1/threads/{new_id}")
+    page = text_of(visitor.get(f"/threads/{new_id}/the-older-one"))
     assert "This began as a thread of its own, “The same again”" in page
     assert "The same again" not in text_of(visitor.get("/boards/backache/"))
     link = visitor.get(f"/posts/{source.id}")
-    assert link.location.startswith(f"/threads/{target.thread_id}/the-older-one")
-    reply = desk.post(ann, f"/threads/{source.thread_id}/answer", body="I wrote this meanwhile.", intent="send")
-    assert reply.status_code == 303 and reply.location.startswith(f"/threads/{target.thread_id}/")
-    desk_page = desk.get(mo, f"/moderation/threads/{source.thread_id}")
-    assert (desk_page.status_code, desk_page.location) == (302, f"/moderation/threads/{target.thread_id}")
+    assert link.location.startswith(f"/threads/{new_id}/the-older-one")
+    reply = desk.post(ann, f"/threads/{old_id}/answer", body="I wrote this meanwhile.", intent="send")
+    assert reply.status_code == 303 and reply.location.startswith(f"/threads/{new_id}/")
+    desk_page = desk.get(mo, f"/moderation/threads/{old_id}")
+    assert (desk_page.status_code, desk_page.location) == (302, f"/moderation/threads/{new_id}")
 
 
 def test_posts_are_split_off_by_the_page(desk: Desk, ann: Member, ben: Member, mo: Member) -> None:
