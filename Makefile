@@ -51,7 +51,7 @@ soak: $(READY) ## Run the long proofs (before an issue is closed)
 
 bench: $(READY) ## Run the benchmarks
 	@ls bench/*.py >/dev/null 2>&1 || { echo "No benchmarks yet."; exit 0; }; \
-	for file in bench/*.py; do $(BIN)/python "$$file"; done
+	for file in bench/*.py; do $(BIN)/python -m "bench.$$(basename "$$file" .py)"; done
 
 lock: $(READY) ## Write requirements.lock anew from pyproject.toml (keeps versions that still fit)
 	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/python -m pip install --quiet uv; }

@@ -169,6 +169,12 @@ def team(session: Session, board_id: int | None) -> list[tuple[int, str]]:
     return [(member_id, handle) for member_id, handle in rows]
 
 
+def notes(session: Session, case_id: int, *, by: Actor, now: datetime) -> tuple[Note, ...]:
+    """The same for whoever may read the case. Raises NotFound, Forbidden."""
+    cases.admit(session, case_id, by, Action.READ_CASE, now=now)
+    return notes_of(session, case_id)
+
+
 def notes_of(session: Session, case_id: int) -> tuple[Note, ...]:
     """What moderators wrote to each other about a case, oldest first."""
     rows = session.execute(
