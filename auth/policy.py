@@ -97,6 +97,8 @@ class Subject:
     reporter_ids: frozenset[int] = frozenset()
     # Everybody who posted in the thread.
     poster_ids: frozenset[int] = frozenset()
+    # Whose decision on this case was overturned after an objection.
+    overruled_ids: frozenset[int] = frozenset()
     case_state: CaseState | None = None
     claimed_by: int | None = None
     claim_is_live: bool = False
@@ -180,9 +182,9 @@ def reader(actor: Actor) -> Actor:
 
 
 def in_conflict(actor: Actor, subject: Subject) -> bool:
-    """The author, the person judged, a reporter, and anybody who posted in the thread never decide."""
-    involved = subject.reporter_ids | subject.poster_ids | {subject.author_id, subject.member_id}
-    return actor.id in involved
+    """The author, the person judged, a reporter, anybody who posted in the thread, and whoever was overruled."""
+    involved = subject.reporter_ids | subject.poster_ids | subject.overruled_ids
+    return actor.id in involved | {subject.author_id, subject.member_id}
 
 
 # --- Who sees what (the table of docs/policy.md) -----------------------------------------------------------------
@@ -488,7 +490,8 @@ def _staff_refusal(actor: Actor, subject: Subject) -> AppError:
     if moderates(actor, subject) and in_conflict(actor, subject):
         return Forbidden(
             "conflict-of-interest",
-            "You are part of this: you wrote it, reported it or posted in its thread. Somebody else decides it.",
+            "You are part of this: you wrote it, reported it, posted in its thread, or decided it before an objection "
+            "to that was right. Somebody else decides it.",
         )
     if actor.id is not None and actor.id in (subject.decider_id, subject.second_decider_id):
         return Forbidden("first-decider", "You took part in the decision. Somebody else looks at it now.")

@@ -19,16 +19,19 @@ from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.notifications import notify
 from core.text import is_blank, normalise
 from core.vocabulary import (
+    LIVE_CASE_STATES,
     Action,
     AppealOutcome,
-    CaseState,
     NotificationKind,
+    PostState,
     Priority,
     ReportStatus,
     Role,
     Verdict,
 )
-from moderation import cases, decisions, sanctions, statements
+from forum import revisions
+from forum.models import Post
+from moderation import cases, decisions, reporters, reports, sanctions, statements
 from moderation.models import Appeal, Case, Confirmation, Decision, Report, Sanction, Statement
 
 GROUNDS_CHARS = 4_000
@@ -318,7 +321,7 @@ def decide_appeal(
             .execution_options(synchronize_session=False)
         )
         if given.report_id is not None:
-            _hurry(session, decision.case_id, settings=settings, now=now)
+            _reopen(session, given, decision.case_id, settings=settings, now=now)
     elif chosen is AppealOutcome.PARTLY:
         sanctions.void(session, decision, by_decision=None, by_id=by.id, now=now)
     _tell(session, given, now=now)
@@ -357,16 +360,50 @@ def _check_outcome(session: Session, given: Appeal, decision: Decision, chosen: 
         raise Invalid("outcome-not-possible", message, errors=[("outcome", message)], possible_outcomes=possible)
 
 
-def _hurry(session: Session, case_id: int, *, settings: Settings, now: datetime) -> None:
-    """What a reporter was right about has waited long enough: the case moves up, never down."""
+def _reopen(session: Session, given: Appeal, case_id: int, *, settings: Settings, now: datetime) -> None:
+    """The reports wait again: with their own case, or with the newer one about the post, and not for long.
+
+    Nothing is left to decide where the author has withdrawn the post since.
+    """
     case = session.get_one(Case, case_id, populate_existing=True)
-    if case.state in (CaseState.DECIDED, CaseState.MOOT):
+    post = session.get_one(Post, case.post_id, populate_existing=True)
+    is_live = case.state in LIVE_CASE_STATES
+    if post.state in (PostState.WITHDRAWN, PostState.ERASED):
+        reports.settle_as_withdrawn(session, case, now=now)
+        if is_live:
+            cases.close_as_moot(session, case, now=now)
         return
+    if is_live:
+        _hurry(session, case, settings=settings, now=now)
+        return
+    assert case.board_id is not None and case.author_id is not None  # every post has both
+    judged = revisions.waiting(session, post.id)
+    joined = cases.open_or_join(
+        session,
+        post_id=post.id,
+        revision_id=judged.id if judged else post.live_revision_id or revisions.newest(session, post.id).id,
+        board_id=case.board_id,
+        author_id=case.author_id,
+        priority=REOPENED_PRIORITY,
+        score=reporters.accuracies(session, [given.appellant_id])[given.appellant_id].weight,
+        hours=settings.moderation_hours,
+        now=now,
+    )
+    session.execute(
+        update(Report)
+        .where(Report.case_id == case_id, Report.status == ReportStatus.OPEN)
+        .values(case_id=joined.id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _hurry(session: Session, case: Case, *, settings: Settings, now: datetime) -> None:
+    """What a reporter was right about has waited long enough: the case moves up, never down."""
     urgent = min(case.priority, REOPENED_PRIORITY)
     soon = cases.due(urgent, now=now, hours=settings.moderation_hours)
     session.execute(
         update(Case)
-        .where(Case.id == case_id)
+        .where(Case.id == case.id)
         .values(priority=urgent, lane=cases.lane(urgent), due_at=min(case.due_at, soon))
         .execution_options(synchronize_session=False)
     )

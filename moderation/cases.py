@@ -143,13 +143,21 @@ def close_as_moot(session: Session, case: Case, *, now: datetime) -> None:
 def subject_of(session: Session, case_id: int, actor: Actor, *, now: datetime) -> tuple[Case, Subject]:
     """The case, fresh, and the facts that the policy reads. One query, and one more for a moderator of a category.
 
-    `reporter_ids` and `poster_ids` hold this actor or nobody: others are not asked about.
+    `reporter_ids`, `poster_ids` and `overruled_ids` hold this actor or nobody: others are not asked about.
     """
     reported = exists().where(Report.post_id == Case.post_id, Report.reporter_id == actor.id)
     posted = exists().where(Post.thread_id == Thread.id, Post.author_id == actor.id).correlate(Thread)
     judged = select(Post).subquery()
     found = session.execute(
-        select(Case, judged.c.state, judged.c.was_visible, Board.condition_id, reported, posted)
+        select(
+            Case,
+            judged.c.state,
+            judged.c.was_visible,
+            Board.condition_id,
+            reported,
+            posted,
+            Case.id.in_(eligibility.overruled(actor)),
+        )
         .outerjoin(judged, judged.c.id == Case.post_id)
         .outerjoin(Thread, Thread.id == judged.c.thread_id)
         .outerjoin(Board, Board.id == Case.board_id)
@@ -158,7 +166,7 @@ def subject_of(session: Session, case_id: int, actor: Actor, *, now: datetime) -
     ).one_or_none()
     if found is None:
         raise NotFound()
-    case, state, was_visible, condition_id, has_reported, has_posted = found
+    case, state, was_visible, condition_id, has_reported, has_posted, was_overruled = found
     me = frozenset() if actor.id is None else frozenset({actor.id})
     nobody: frozenset[int] = frozenset()
     subject = Subject(
@@ -169,6 +177,7 @@ def subject_of(session: Session, case_id: int, actor: Actor, *, now: datetime) -
         category_ids=_categories(session, condition_id, actor),
         reporter_ids=me if has_reported else nobody,
         poster_ids=me if has_posted else nobody,
+        overruled_ids=me if was_overruled else nobody,
         case_state=case.state,
         claimed_by=case.claimed_by,
         claim_is_live=is_claim_live(case, now),

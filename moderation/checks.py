@@ -20,7 +20,7 @@ from core.vocabulary import (
     Verdict,
 )
 from forum.models import Post, PostLabel, Redaction, Revision, Thread
-from moderation import sanctions, transparency
+from moderation import checks_appeals, checks_team, sanctions, transparency
 from moderation.cases import CLAIM_LEASE
 from moderation.models import BulkDecision, Case, Confirmation, Decision, Finding, Report, Sanction, Statement
 from moderation.rulings import effective
@@ -82,6 +82,8 @@ def _invariants() -> Iterator[tuple[str, Select[Any]]]:
     yield from _second_persons()
     yield from _reports()
     yield from _sanctions()
+    yield from checks_appeals.invariants()
+    yield from checks_team.invariants()
 
 
 def _cases() -> Iterator[tuple[str, Select[Any]]]:

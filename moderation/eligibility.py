@@ -6,14 +6,14 @@ A test compares the twins over every role, relation and state.
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, literal, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, false, literal, not_, or_, select, true
 from sqlalchemy.orm import aliased
 
 from auth.policy import Actor, holds, moderates_anything, moderates_everywhere
 from content.models import condition_category
-from core.vocabulary import CaseState, Role
+from core.vocabulary import AppealOutcome, CaseState, Role
 from forum.models import Board, Post
-from moderation.models import Case, CaseSkip, Finding, Report
+from moderation.models import Appeal, Case, CaseSkip, Decision, Finding, Report
 
 
 def queue_order(of: Any = Case) -> tuple[ColumnElement[Any], ...]:
@@ -93,7 +93,17 @@ def _is_on_duty(actor: Actor) -> bool:
 
 
 def without_conflict(actor: Actor) -> ColumnElement[bool]:
-    return and_(not_author(actor), not_reporter(actor), not_in_thread(actor))
+    return and_(not_author(actor), not_reporter(actor), not_in_thread(actor), Case.id.not_in(overruled(actor)))
+
+
+def overruled(actor: Actor) -> Select[tuple[int]]:
+    """The cases on which this moderator's decision was overturned after an objection: others decide them now."""
+    took_part = or_(Appeal.first_decider_id == actor.id, Appeal.second_decider_id == actor.id)
+    return (
+        select(Decision.case_id)
+        .join(Appeal, Appeal.decision_id == Decision.id)
+        .where(Appeal.outcome == AppealOutcome.OVERTURNED, took_part)
+    )
 
 
 def may_decide(actor: Actor) -> ColumnElement[bool]:

@@ -248,8 +248,11 @@ OVERTURNED = (
 )
 
 
-def overturn(session: Session, undone: Decision, *, now: datetime) -> None:
-    """An objection was right: the reports that the decision had found right were not, and their senders hear so."""
+def overturn(session: Session, undone: Decision, *, by_decision: Decision, now: datetime) -> None:
+    """An objection was right: the reports that the decision had found right were not, and their senders hear so.
+
+    From now on it is the second decision that refused them, so that they can object to that one.
+    """
     rows = session.execute(
         select(Report.id, Report.reference, Report.reporter_id, Member.closed_at)
         .join(Member, Member.id == Report.reporter_id)
@@ -261,7 +264,7 @@ def overturn(session: Session, undone: Decision, *, now: datetime) -> None:
     session.execute(
         update(Report)
         .where(Report.id.in_([row.id for row in rows]))
-        .values(status=ReportStatus.NOT_ACTED, outcome=OVERTURNED, decided_at=now)
+        .values(status=ReportStatus.NOT_ACTED, outcome=OVERTURNED, decision_id=by_decision.id, decided_at=now)
         .execution_options(synchronize_session=False)
     )
     _count_upheld(session, session.get_one(Case, undone.case_id), -1)
