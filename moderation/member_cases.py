@@ -253,13 +253,10 @@ def record(session: Session, member_id: int, *, by: Actor, now: datetime) -> Rec
     """Everything of the record in about fifteen queries."""
     require(by, Action.SEE_MEMBER_RECORD, Subject(member_id=member_id))
     member = session.get_one(Member, member_id, populate_existing=True)
-    filed = dict(
-        session.execute(
-            select(Report.status, func.count(Report.id)).where(Report.reporter_id == member_id).group_by(Report.status)
-        )
-        .tuples()
-        .all()
+    rows = session.execute(
+        select(Report.status, func.count(Report.id)).where(Report.reporter_id == member_id).group_by(Report.status)
     )
+    filed = {row[0]: row[1] for row in rows}
     return Record(
         member_id=member.id,
         handle=None if member.closed_at else member.handle,
