@@ -544,7 +544,7 @@ def _case(case_id: int) -> dict[str, Any]:
     page = queries.case_page(db.session(), case_id, current_actor(), settings=settings(), now=utc_now())
     spans = [{"start": f.start, "end": f.end, "kind": f.kind} for f in page.findings if f.start is not None]
     row = {name: getattr(page.row, name) for name in CaseFacts().fields if hasattr(page.row, name)}
-    row |= {name: getattr(page.row, name) for name in ("board_slug", "board_name", "is_claimed")}
+    row |= {name: getattr(page.row, name) for name in ("subject_kind", "board_slug", "board_name", "is_claimed")}
     return Bag(row | vars(page) | {"spans": spans, "author": page.standing})
 
 
