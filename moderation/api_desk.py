@@ -41,7 +41,7 @@ class NoteList(Schema):
     items = fields.List(fields.Nested(NoteSchema), metadata={"description": "oldest first"})
 
 
-class Assignment(Schema):
+class NewAssignment(Schema):
     handle = fields.String(
         load_default=None, allow_none=True, metadata={"description": "a moderator; null: nobody in particular"}
     )
@@ -85,7 +85,7 @@ def add_note(sent: dict[str, Any], case_id: int) -> Any:
 
 @blueprint.post("/moderation/cases/<int:case_id>/assign")
 @needs(Action.ASSIGN_CASE)
-@blueprint.arguments(Assignment)
+@blueprint.arguments(NewAssignment)
 @blueprint.response(200, AssignmentSchema)
 def assign(sent: dict[str, Any], case_id: int) -> Any:
     """Give a case to one moderator who may decide it, so that `next` offers it to nobody else. For leads."""
