@@ -10,7 +10,7 @@ from content.models import Article, Condition, Section
 from core.errors import Invalid
 from core.text import is_blank, normalise
 from core.vocabulary import ArticleStatus
-from forum.models import Post, PostLabel, Thread
+from forum.models import Board, Post, PostLabel, Thread
 
 MAX_CHARS = 300
 
@@ -123,3 +123,17 @@ def _show(session: Session, post_id: int) -> None:
         .values(version=Thread.version + 1)
         .execution_options(synchronize_session=False)
     )
+
+
+def choices(session: Session, board_id: int | None) -> list[tuple[str, str]]:
+    """(reference, heading) of the sections of our own articles about the board's condition, for who sets a label."""
+    stmt = (
+        select(Condition.slug, Section.key, Section.heading)
+        .join(Article, Article.condition_id == Condition.id)
+        .join(Section, Section.article_id == Article.id)
+        .join(Board, Board.condition_id == Condition.id)
+        .where(Board.id == board_id, Article.status == ArticleStatus.PUBLISHED, Article.is_archived.is_(False))
+        .order_by(Article.id, Section.position)
+    )
+    found = {f"{row.slug}#{row.key}": row.heading for row in session.execute(stmt)}
+    return list(found.items())

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
@@ -27,8 +27,29 @@ class DecisionForm:
     rule: str = ""
     reason: str = ""
     then: str = ""
+    # Of redact: the stretches that were ticked, each "start-end", and words typed one a line.
+    spans: tuple[str, ...] = ()
+    words: str = ""
+    label_text: str = ""
+    label_reference: str = ""
+    until: str = ""
+    duplicate_of: str = ""
+    severe: bool = False
     # Field name -> what is wrong with it; "" for the form as a whole.
     errors: dict[str, str] = field(default_factory=dict)
+
+    def given(self) -> dict[str, Any]:
+        """What comes with the verdict, as `decisions.decide` takes it; an empty field is left out."""
+        spans = [[_number(edge) for edge in span.split("-", 1)] for span in self.spans]
+        label = {"text": self.label_text, "reference": self.label_reference}
+        return {
+            "redactions": [{"start": span[0], "end": span[-1]} for span in spans] or None,
+            "words": [line for line in self.words.splitlines() if line.strip()] or None,
+            "label": label if any(label.values()) else None,
+            "until": self.until or None,
+            "duplicate_of": (_number(self.duplicate_of) or 0) if self.duplicate_of else None,
+            "severe": self.severe,
+        }
 
 
 @dataclass(frozen=True)
@@ -128,6 +149,13 @@ def read_decision(form: Form, error: AppError | None = None) -> DecisionForm:
         rule=form.get("rule", ""),
         reason=form.get("reason", ""),
         then=form.get("then", ""),
+        spans=tuple(form.getlist("redactions")),
+        words=form.get("words", ""),
+        label_text=form.get("label.text", ""),
+        label_reference=form.get("label.reference", "").strip(),
+        until=form.get("until", "").strip(),
+        duplicate_of=form.get("duplicate_of", "").strip(),
+        severe=bool(form.get("severe")),
         errors=by_field(error),
     )
 

@@ -115,6 +115,9 @@ class DecisionView:
     needs_second: bool = False
     second: Person | None = None
     agrees: bool | None = None
+    # It waits for its second person, and whether this reader may be that person.
+    is_pending: bool = False
+    may_confirm: bool = False
     # Of a redaction: the words, for moderators alone.
     taken_out: tuple[str, ...] = ()
 
@@ -175,6 +178,13 @@ class CaseRow:
     is_mine: bool
     # False where this moderator is part of it (reporter, or posted in the thread).
     may_decide: bool
+    # Whom a lead gave it to, and whether only leads decide it.
+    assigned_to: Person | None = None
+    needs_lead: bool = False
+    # How many levels were called because it was late.
+    breach_level: int = 0
+    # What its place among cases of the same instant is made of: points by term.
+    score_terms: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -335,15 +345,21 @@ def queue(
     board: str | None = None,
     kind: str | None = None,
     priority: Priority | None = None,
+    assigned: bool = False,
+    late: bool = False,
     after: str | None = None,
     limit: int = 20,
 ) -> keyset.Page[CaseRow]:
     """Cases that this moderator may read, in queue order; without `state` those that wait for a person.
 
-    `kind` is a finding's kind or "report". Four queries, however many rows there are.
+    `kind` is a finding's kind or "report"; `assigned`: to this moderator. Four queries, however many rows there are.
     """
     stmt = _rows(actor).where(eligibility.may_read(actor))
     stmt = stmt.where(eligibility.is_state(state) if state else eligibility.is_state(*WAITING))
+    if assigned:
+        stmt = stmt.where(Case.assigned_to == actor.id)
+    if late:
+        stmt = stmt.where(Case.due_at < now)
     if board:
         stmt = stmt.where(Board.slug == board)
     if priority:
@@ -378,6 +394,10 @@ def _rows(actor: Actor) -> Select[*tuple[Any, ...]]:
             Case.author_id,
             Case.claimed_by,
             Case.claimed_until,
+            Case.assigned_to,
+            Case.needs_lead,
+            Case.breach_level,
+            Case.score_terms,
             Post.id.label("post_id"),
             Post.kind.label("post_kind"),
             Post.state.label("post_state"),
@@ -404,7 +424,7 @@ def _case_rows(session: Session, actor: Actor, rows: Sequence[Row[Any]], *, now:
     ids = [row.case_id for row in rows]
     findings = _findings_of(session, ids)
     reported = _reported_rules(session, ids)
-    known = people(session, {row.author_id for row in rows} | {row.claimed_by for row in rows})
+    known = people(session, {who for row in rows for who in (row.author_id, row.claimed_by, row.assigned_to)})
     about_members = [row.case_id for row in rows if row.subject_kind is SubjectKind.MEMBER]
     why = _why_opened(session, about_members) if about_members else {}
     return [
@@ -436,6 +456,10 @@ def _case_rows(session: Session, actor: Actor, rows: Sequence[Row[Any]], *, now:
             is_claimed=row.claimed_until is not None and row.claimed_until > now,
             is_mine=row.claimed_by is not None and row.claimed_by == actor.id,
             may_decide=row.free_of_conflict,
+            assigned_to=known.get(row.assigned_to),
+            needs_lead=row.needs_lead,
+            breach_level=row.breach_level,
+            score_terms=row.score_terms,
         )
         for row in rows
     ]
@@ -675,7 +699,9 @@ def _history(
             row,
             known,
             titles,
+            case=case,
             may_undo=newest and _may_undo(row.Decision, case, actor, subject, now=now),
+            may_confirm=_may_confirm(row.Decision, actor, subject),
             taken_out=words.get(row.Decision.id, ()),
         )
         for row in rows
@@ -724,10 +750,13 @@ def _decision_view(
     known: Mapping[int | None, Person],
     titles: Mapping[str, str],
     *,
+    case: Case,
     may_undo: bool,
+    may_confirm: bool,
     taken_out: tuple[str, ...] = (),
 ) -> DecisionView:
     decision: Decision = row.Decision
+    is_pending = decision.needs_second and case.state is CaseState.AWAITING_SECOND and decision.round == case.round - 1
     return DecisionView(
         id=decision.id,
         case_id=decision.case_id,
@@ -748,6 +777,8 @@ def _decision_view(
         needs_second=decision.needs_second,
         second=known.get(row.second_id),
         agrees=row.agrees,
+        is_pending=is_pending,
+        may_confirm=is_pending and may_confirm,
         taken_out=taken_out,
     )
 
@@ -760,6 +791,10 @@ def _may_undo(decision: Decision, case: Case, actor: Actor, subject: Subject, *,
     return refused is None and subject.state is decision.state_after
 
 
+def _may_confirm(decision: Decision, actor: Actor, subject: Subject) -> bool:
+    return allowed(actor, Action.CONFIRM_DECISION, replace(subject, decider_id=decision.moderator_id))
+
+
 def decision_view(session: Session, decision_id: int, actor: Actor, *, now: datetime) -> DecisionView:
     """One decision, for a moderator who may read its case."""
     row = session.execute(_decisions().where(Decision.id == decision_id)).one_or_none()
@@ -769,7 +804,15 @@ def decision_view(session: Session, decision_id: int, actor: Actor, *, now: date
     titles = {rule.code: rule.title for rule in reference.rule_texts(session, now)}
     known, words = _people_of(session, [row]), _taken_out(session, [row])
     may_undo = decisions.is_newest(session, case) and _may_undo(row.Decision, case, actor, subject, now=now)
-    return _decision_view(row, known, titles, may_undo=may_undo, taken_out=words.get(decision_id, ()))
+    return _decision_view(
+        row,
+        known,
+        titles,
+        case=case,
+        may_undo=may_undo,
+        may_confirm=_may_confirm(row.Decision, actor, subject),
+        taken_out=words.get(decision_id, ()),
+    )
 
 
 def _similar(session: Session, case: Case, kinds: Sequence[str], actor: Actor) -> tuple[SimilarDecision, ...]:

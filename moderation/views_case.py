@@ -9,9 +9,10 @@ from core.db import db, unit_of_work, utc_now
 from core.errors import Conflict, Invalid
 from core.vocabulary import Action, SubjectKind, Verdict
 from core.web import settings
-from forum import differences
-from moderation import cases, decisions, forms, listings, member_cases, queries, reading, terms
+from forum import differences, labels
+from moderation import canned, cases, decisions, forms, listings, member_cases, queries, reading, terms
 from moderation.doors import Answer, go, page
+from moderation.models import Decision
 from moderation.views_member_case import member_case_page
 from moderation.views_sanctions import read_sanction
 
@@ -21,7 +22,9 @@ blueprint = Blueprint("cases", __name__)
 @blueprint.get("/moderation/cases/<int:case_id>")
 @needs(Action.READ_CASE)
 def show(case_id: int) -> Answer:
-    return case_page(case_id)
+    """`start`: a reason of ours to start from, which the form then holds."""
+    chosen = canned.get(canned.choices(db.session()), request.args.get("start", type=int))
+    return case_page(case_id, form=forms.DecisionForm(rule=chosen.rule_code, reason=chosen.text) if chosen else None)
 
 
 @blueprint.post("/moderation/cases/<int:case_id>/claim")
@@ -65,6 +68,7 @@ def decide(case_id: int) -> Answer:
                 sanction=read_sanction(request.form),
                 settings=settings(),
                 now=now,
+                **form.given(),
             )
             if form.then == forms.NEXT:
                 following = cases.claim_next(session, by=actor, now=now)
@@ -75,7 +79,7 @@ def decide(case_id: int) -> Answer:
         return case_page(case_id, form=forms.read_decision(request.form, error))
     except Conflict as error:
         return case_page(case_id, form=form, conflict=error)
-    flash(_done(case_id, decided.decision.verdict), "success")
+    flash(_done(case_id, decided.decision), "success")
     if form.then == forms.NEXT and following is None:
         flash(_("Nothing else waits for you."), "info")
     return go(f"/moderation/cases/{following.id}" if following else "/moderation/")
@@ -97,12 +101,42 @@ def undo(decision_id: int) -> Answer:
     return go(f"/moderation/cases/{case_id}")
 
 
+@blueprint.post("/moderation/decisions/<int:decision_id>/confirm")
+@needs(Action.CONFIRM_DECISION)
+def confirm(decision_id: int) -> Answer:
+    """The second person: `agrees` is 1 or 0; without a yes nothing happens to the post."""
+    form, now = forms.read_decision(request.form), utc_now()
+    agrees = request.form.get("agrees") == "1"
+    case_id = listings.case_of_decision(db.session(), decision_id)
+    try:
+        with unit_of_work() as session:
+            decisions.confirm(
+                session,
+                decision_id,
+                by=current_actor(),
+                agrees=agrees,
+                reason=form.reason,
+                settings=settings(),
+                now=now,
+            )
+    except Invalid as error:
+        return case_page(case_id, second=forms.read_decision(request.form, error))
+    except Conflict as error:
+        return case_page(case_id, second=form, conflict=error)
+    if agrees:
+        flash(_("You agreed. The decision has its effect now."), "success")
+    else:
+        flash(_("You did not agree. The case is open again, with your reason beside it."), "success")
+    return go(f"/moderation/cases/{case_id}")
+
+
 def case_page(
     case_id: int,
     *,
     form: forms.DecisionForm | None = None,
     undo: forms.DecisionForm | None = None,
     undo_id: int | None = None,
+    second: forms.DecisionForm | None = None,
     conflict: Conflict | None = None,
 ) -> Answer:
     """The case as it stands now. What was typed stands in its form again, or, where there is none now, to be copied."""
@@ -121,7 +155,7 @@ def case_page(
     found = reading.grouped(case.findings)
     board_id = member_cases.board_of(session, case_id)
     desk = member_cases.desk(session, case.row.author.id, board_id=board_id, by=actor, now=now)
-    wrong = form or undo
+    wrong = form or undo or second
     status = 409 if conflict else 422 if wrong and wrong.errors else 200
     return page(
         "case",
@@ -134,24 +168,34 @@ def case_page(
         around=listings.around(session, case.row.post_id or 0),
         sanctioning=desk if set(case.allowed_verdicts) & terms.SANCTIONING else None,
         sanction=read_sanction(request.form),
+        reasons=canned.choices(session),
+        sections=labels.choices(session, board_id) if Verdict.LABEL in case.allowed_verdicts else [],
         form=form or forms.DecisionForm(),
         undo=undo or forms.DecisionForm(),
         undo_id=undo_id,
+        second=second or forms.DecisionForm(),
         conflict=conflict,
     )
 
 
-def _done(case_id: int, verdict: Verdict) -> Markup:
+def _done(case_id: int, decision: Decision) -> Markup:
     """What was done, with the way to the place where it can be taken back."""
     words = {
         Verdict.APPROVE: _("Approved. Readers can see it now."),
         Verdict.REJECT: _("Not published. The author gets your reason."),
         Verdict.REQUEST_CHANGES: _("The author gets your reason and is asked to change the text."),
+        Verdict.REDACT: _("The words are taken out. The author gets your reason."),
+        Verdict.LABEL: _("The note stands beside the post. The author gets your reason."),
+        Verdict.SHIELD: _("Shown to members only. The author gets your reason."),
         Verdict.HIDE: _("Hidden. The author gets your reason."),
         Verdict.REMOVE: _("Removed. The author gets your reason."),
         Verdict.RESTORE: _("Shown again."),
         Verdict.DISMISS: _("Left as it is."),
+        Verdict.ESCALATE: _("Passed on to the leads."),
         Verdict.SANCTION: _("Recorded. The member gets your reason."),
     }
+    said = words[decision.verdict]
+    if decision.needs_second:
+        said = _("Written down. It takes effect when a second person agrees.")
     link = Markup('<a href="/moderation/cases/{}#history">{}</a>').format(case_id, _("Undo"))
-    return Markup("{} {}").format(words[verdict], link)
+    return Markup("{} {}").format(said, link)

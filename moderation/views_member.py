@@ -2,6 +2,7 @@
 
 from flask import Blueprint, request
 
+from auth import policy
 from auth.doors import current_actor, needs
 from core.db import db, utc_now
 from core.errors import Conflict
@@ -32,6 +33,7 @@ def statement_page(
         status,
         statement=found,
         is_author=listings.is_about(session, found, actor),
+        shows_export=listings.is_about(session, found, actor) or policy.moderates_anything(actor),
         way=appeals.way(session, reference, now=utc_now()),
         appeal_form=appeal_form or forms.AppealForm(),
         conflict=conflict,
