@@ -24,21 +24,21 @@ class SkipSchema(Schema):
     at = fields.AwareDateTime()
 
 
-class NewNote(Schema):
+class NewCaseNote(Schema):
     text = fields.String(
         load_default=None, allow_none=True, metadata={"description": f"1 to {desk.NOTE_CHARS:,} characters"}
     )
 
 
-class NoteSchema(Schema):
+class CaseNoteSchema(Schema):
     kind = fields.Enum(NoteKind, by_value=True, metadata={"description": "note hand_over escalation"})
     author = fields.String(allow_none=True, metadata={"description": "null for a former member"})
     text = fields.String()
     at = fields.AwareDateTime()
 
 
-class NoteList(Schema):
-    items = fields.List(fields.Nested(NoteSchema), metadata={"description": "oldest first"})
+class CaseNoteList(Schema):
+    items = fields.List(fields.Nested(CaseNoteSchema), metadata={"description": "oldest first"})
 
 
 class NewAssignment(Schema):
@@ -65,7 +65,7 @@ def skip(sent: dict[str, Any], case_id: int) -> Any:
 
 @blueprint.get("/moderation/cases/<int:case_id>/notes")
 @needs(Action.READ_CASE)
-@blueprint.response(200, NoteList)
+@blueprint.response(200, CaseNoteList)
 def notes(case_id: int) -> Any:
     """What moderators wrote to each other about a case."""
     return {"items": desk.notes(db.session(), case_id, by=current_actor(), now=utc_now())}
@@ -73,8 +73,8 @@ def notes(case_id: int) -> Any:
 
 @blueprint.post("/moderation/cases/<int:case_id>/notes")
 @needs(Action.READ_CASE)
-@blueprint.arguments(NewNote)
-@blueprint.response(201, NoteList)
+@blueprint.arguments(NewCaseNote)
+@blueprint.response(201, CaseNoteList)
 def add_note(sent: dict[str, Any], case_id: int) -> Any:
     """Leave a note on a case for the other moderators; answers with all of them."""
     actor, now = current_actor(), utc_now()
