@@ -3,24 +3,60 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from core.db import utc_now
 from core.vocabulary import Role
+from forum import operations
+from moderation import announcement, notes, talk
 from moderation.cli import load_demo
 from tests.flows.scene import load_starter, sign_in_on
-from tests.support.cast import make_member
+from tests.support.cast import actor_of, make_member
 
 pytestmark = pytest.mark.browser
 
 EVERYBODY = ["/", "/boards/", "/boards/backache/", "/boards/backache/ask", "/boards/backache/share", "/search?q=back"]
 EVERYBODY += ["/reference/backache/", "/reference/backache/questions-a-doctor-asks", "/rules", "/api/v1/docs"]
 EVERYBODY += ["/threads/1/-", "/threads/2/-", "/posts/1/report", "/unanswered", "/help", "/members/heron", "/nothing"]
-MEMBER = ["/me/", "/me/notifications", "/me/held", "/me/tokens", "/me/sessions", "/me/close", "/me/drafts"]
+MEMBER = [
+    "/me/",
+    "/me/talk/",
+    "/me/talk/1",
+    "/me/notifications",
+    "/me/held",
+    "/me/tokens",
+    "/me/sessions",
+    "/me/close",
+    "/me/drafts",
+]
+MEMBER += ["/me/standing", "/me/reports"]
+TEAM = [
+    "/moderation/talk/",
+    "/moderation/talk/1",
+    "/moderation/talk/new",
+    "/moderation/patrol",
+    "/boards/backache/notice",
+]
+TEAM += ["/moderation/threads/1", "/moderation/members/cora/notes", "/threads/2/-"]
 PAGES = {
     "cora": ((), EVERYBODY + MEMBER),
     "mo": ((Role.MODERATOR,), ["/moderation/", "/moderation/recent", "/moderation/cases/10", "/moderation/cases/12"]),
-    "lea": ((Role.LEAD,), ["/moderation/", "/moderation/panic", "/moderation/cases/1"]),
+    "mia": ((Role.MODERATOR,), TEAM),
+    "lea": (
+        (Role.LEAD,),
+        ["/moderation/announcement", "/moderation/", "/moderation/panic", "/moderation/cases/1", "/moderation/ladder"],
+    ),
     "ed": ((Role.EDITOR,), ["/reference/backache/edit"]),
+    "mia": ((Role.MODERATOR,), ["/moderation/members/", "/moderation/members/heron"]),
     "ada": ((Role.ADMIN,), ["/admin/members"]),
 }
+
+
+def talk_with(session, cora):
+    """The team has written to Cora, keeps a note about her, has pinned a thread and announced something."""
+    lea, now = actor_of(make_member(session, "leo", roles=[Role.LEAD])), utc_now()
+    talk.open_talk(session, cora.id, by=lea, subject="Your question", text="May we *help*?", now=now)
+    notes.add(session, cora.id, by=lea, text="Likes plain words.", now=now)
+    announcement.announce(session, by=lea, text="We move on **Sunday**.", until=None, now=now)
+    operations.set_pinned(session, 1, pinned=True, now=now)
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -30,6 +66,7 @@ def test_every_page_fits_320_pixels_and_axe_finds_nothing(app, session, live_ser
     load_demo(demo_wanted=True)
     roles, paths = PAGES[handle]
     member = make_member(session, handle, roles=roles)
+    talk_with(session, member if handle == "cora" else make_member(session, "cora"))
     session.commit()
     page = new_page(width=320, scheme="dark" if roles else "light")
     sign_in_on(page, member)
@@ -41,3 +78,37 @@ def test_every_page_fits_320_pixels_and_axe_finds_nothing(app, session, live_ser
             wrong.append((path, "too wide"))
         wrong += [(path, v["id"], v["nodes"][0]["html"]) for v in Axe().run(page).response["violations"]]
     assert wrong == []
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_case_about_a_member_and_the_standing_after_it(app, session, live_server, new_page):
+    """The same for the pages that a demo has not: a sanction is laid on somebody, by keyboard alone, and read."""
+    load_starter(app)
+    ann, mo = make_member(session, "ann", approved=5), make_member(session, "mo", roles=[Role.MODERATOR])
+    session.commit()
+    hers, his = new_page(width=320), new_page(width=320)
+    sign_in_on(hers, ann)
+    sign_in_on(his, mo)
+    his.goto("/moderation/members/ann")
+    his.get_by_label("What should somebody look at?").fill("Insults in three threads.")
+    his.get_by_role("button", name="Open a case").press("Enter")
+    his.wait_for_url("**/moderation/cases/*")
+    assert sound(his) == []
+    his.get_by_label("Warning", exact=True).press("Space")
+    his.get_by_label("Which rule is it about?").select_option("R11-kind")
+    his.get_by_label("Reason", exact=True).fill("You called others names.")
+    his.get_by_role("button", name="Decide and go back to the queue").press("Enter")
+    his.wait_for_url("**/moderation/")
+    hers.goto("/me/standing")
+    assert sound(hers) == []
+    hers.get_by_role("button", name="I have read this warning").press("Enter")
+    hers.get_by_text("You can write again.").wait_for()
+    his.goto("/moderation/members/ann")
+    assert sound(his) == []
+
+
+def sound(page):
+    """What axe finds, and whether the page is wider than the window."""
+    wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    found = [(v["id"], v["nodes"][0]["html"]) for v in Axe().run(page).response["violations"]]
+    return found + (["too wide"] if wide else [])
