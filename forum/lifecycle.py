@@ -93,6 +93,24 @@ def lock(session: Session, post_id: int) -> None:
     session.execute(select(Post.id).where(Post.id == post_id).with_for_update(key_share=True))
 
 
+def show_to_members(session: Session, post_id: int) -> None:
+    """A person has read a shielded post of a new author: members find it from now on."""
+    found = session.execute(
+        update(Post)
+        .where(Post.id == post_id, Post.state == PostState.SHIELDED, Post.was_visible.is_(False))
+        .values(was_visible=True)
+        .returning(Post.thread_id)
+        .execution_options(synchronize_session=False)
+    ).scalar_one_or_none()
+    if found is not None:
+        session.execute(
+            update(Thread)
+            .where(Thread.id == found)
+            .values(version=Thread.version + 1)
+            .execution_options(synchronize_session=False)
+        )
+
+
 def _change(
     session: Session, post_id: int, to: PostState, *, expected_version: int, raises_version: bool, now: datetime
 ) -> Post:

@@ -99,6 +99,8 @@ def _apply(session: Session, situation: Situation, decision: Decision, *, now: d
             revisions.set_state(session, waiting.id, RevisionState.REJECTED)
         elif verdict is Verdict.REQUEST_CHANGES:
             revisions.set_state(session, waiting.id, RevisionState.CHANGES_REQUESTED)
+    if decision.moderator_id is not None and after is PostState.SHIELDED:
+        lifecycle.show_to_members(session, post.id)
     if verdict is Verdict.LABEL:
         label = decision.terms["label"]
         labels.put(session, post.id, decision_id=decision.id, now=now, **label)

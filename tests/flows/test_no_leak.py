@@ -214,7 +214,7 @@ def arrange(stage: Stage, reports: dict[str, str]) -> None:
     for item in made["withdrawn seen"]:
         stage.send(stage.pen["author"], "DELETE", f"/posts/{item.id}")
     for item in made["shielded"]:
-        stage.move(item, PostState.SHIELDED)
+        stage.decide(item, "shield")
     hold_an_edit(stage, made["published"], "edit")
     for item in hold_an_edit(stage, made["kept"], "refused edit"):
         stage.decide(item, "reject")
@@ -306,9 +306,11 @@ API_LISTS = (
     "/conditions/backache",
 )
 OWN = ("/me/", "/me/notifications", "/me/held", "/me/decisions", "/me/drafts", "/me/posts")
-OWN_API = ("/me", "/me/notifications", "/me/held", "/me/decisions")
+OWN += ("/me/standing", "/me/reports")
+OWN_API = ("/me", "/me/notifications", "/me/held", "/me/decisions", "/me/standing", "/me/reports?limit=100")
 DESK = ("/moderation/", "/moderation/?state=decided", "/moderation/?state=awaiting_author", "/moderation/recent")
-DESK_API = ("/moderation/cases?limit=100", "/moderation/cases?state=decided&limit=100")
+DESK += ("/moderation/members/", "/moderation/members/cora", "/moderation/members/rex")
+DESK_API = ("/moderation/cases?limit=100", "/moderation/cases?state=decided&limit=100", "/moderation/members/cora")
 
 
 def check_lists(stage: Stage) -> None:
@@ -457,3 +459,72 @@ def test_a_shielded_post_of_a_new_author_is_for_author_and_moderators_alone(app:
         for path in LISTS:
             leaks(path, stage.follow(reader, path)[1], item, reader, problems)
     assert problems == []
+
+
+TAKEN = "zqsecretfern@example.org"
+
+
+def redacted(stage: Stage) -> Item:
+    """A public question with an address in title, text and an older text; an answer quotes it; then it is taken out."""
+    first = Item("redacted question", (TAKEN, TAKEN), {"moderator", "lead"}, "public text")
+    stage.write(first, "question", "author")
+    stage.items.remove(first)
+    stage.decide(first, "approve")
+    post = stage.session.get_one(Post, first.id, populate_existing=True)
+    sent = {"version": post.version, "body": f"Write to {TAKEN} about my {COMMON}.", "title": f"{TAKEN} again"}
+    stage.session.commit()
+    stage.send(stage.pen["author"], "PATCH", f"/posts/{first.id}", sent)
+    reply = {"kind": "answer", "body": f"> Write to {TAKEN} about my {COMMON}.\n\nPlease do not."}
+    quoting = stage.send(stage.pen["host"], "POST", f"/threads/{first.thread_id}/posts", reply)
+    answer = Item("quote of it", (TAKEN,), set(), "public text", id=quoting["post"]["id"])
+    if quoting["held"]:
+        stage.decide(answer, "approve")
+    row = stage.session.execute(
+        select(Case.id, Case.version).where(Case.post_id == first.id).order_by(Case.id.desc()).limit(1)
+    ).one()
+    first.case_id = row.id
+    sent = {"version": row.version, "verdict": "redact", "words": [TAKEN], "rule": "R7-privacy-own", "reason": "Yours."}
+    done = stage.send(stage.hand, "POST", f"/moderation/cases/{row.id}/decisions", sent)
+    stage.references.append(done["statement"]["reference"])
+    stage.session.expire_all()
+    return first
+
+
+@pytest.mark.parametrize(("backend", "readers"), [("sqlite", FEWER), ("postgresql", FEWER)], indirect=True)
+def test_words_that_were_taken_out_stand_nowhere_any_more(stage: Stage, site: Any) -> None:
+    item = redacted(stage)
+    problems: list[str] = []
+    places = [
+        f"/threads/{item.thread_id}",
+        f"/posts/{item.id}",
+        f"/posts/{item.id}/history",
+        f"/posts/{item.id}/edit",
+        f"/search?q={COMMON}",
+        "/search?q=zqsecretfern",
+        "/members/cora",
+        "/me/decisions",
+        "/me/notifications",
+        "/modlog",
+        f"/decisions/{stage.references[-1]}",
+        *LISTS,
+    ]
+    programs = [
+        f"/threads/{item.thread_id}",
+        f"/posts/{item.id}",
+        f"/posts/{item.id}/revisions",
+        "/boards/backache/threads",
+        f"/search?q={COMMON}",
+        f"/decisions/{stage.references[-1]}",
+    ]
+    for reader in stage.readers:
+        for path in places:
+            if reader == "author" or not path.endswith("/edit"):
+                leaks(path, stage.follow(reader, path)[1], item, "nobody", problems)
+        for path in programs:
+            leaks(API + path, stage.api(reader, path)[1], item, "nobody", problems)
+    assert problems == []
+    # Moderators alone find the words, at the decision that took them out.
+    assert TAKEN in stage.follow("moderator", f"/moderation/cases/{item.case_id}")[1]
+    assert TAKEN not in stage.follow("member", f"/moderation/cases/{item.case_id}")[1]
+    outgoing = stage.session.execute(select(OutboxMessage.payload)).scalars().all()
+    assert all(TAKEN not in str(payload) for payload in outgoing)
