@@ -25,7 +25,10 @@ KINDS = (*sorted(PRIORITIES), REPORT)
 
 @dataclass(frozen=True)
 class Recent:
-    """One decision in the list of the latest. `moderator` and `author` are None for a former member."""
+    """One decision in the list of the latest. `moderator` and `author` are None for a former member.
+
+    Of a case about a member, `title` and the kinds are None, and so may be the board.
+    """
 
     id: int
     case_id: int
@@ -36,10 +39,10 @@ class Recent:
     undoes_id: int | None
     is_undone: bool
     at: datetime
-    title: str
-    post_kind: PostKind
-    thread_kind: ThreadKind
-    board_name: str
+    title: str | None
+    post_kind: PostKind | None
+    thread_kind: ThreadKind | None
+    board_name: str | None
     author: str | None
     moderator: str | None
     by_system: bool
@@ -107,10 +110,10 @@ def recent(session: Session, actor: Actor, *, after: str | None, limit: int = 20
             Statement.reference.label("statement_reference"),
         )
         .join(Case, Case.id == Decision.case_id)
-        .join(Post, Post.id == Case.post_id)
-        .join(Thread, Thread.id == Post.thread_id)
-        .join(Board, Board.id == Thread.board_id)
-        .join(author, author.id == Post.author_id)
+        .join(author, author.id == Case.author_id)
+        .outerjoin(Post, Post.id == Case.post_id)
+        .outerjoin(Thread, Thread.id == Post.thread_id)
+        .outerjoin(Board, Board.id == Case.board_id)
         .outerjoin(decider, decider.id == Decision.moderator_id)
         .outerjoin(undoing, undoing.undoes_id == Decision.id)
         .outerjoin(Statement, Statement.decision_id == Decision.id)

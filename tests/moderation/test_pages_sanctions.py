@@ -62,6 +62,9 @@ def test_a_warning_from_the_record_to_the_press_that_ends_it(
     reference = decide(desk, mia, url, **{"sanction.kind": "warning"})
     statement = text_of(desk.app.test_client().get(f"/decisions/{reference}"))
     assert REASON in statement and "We warn you." in statement
+    assert f"/decisions/{reference}" in html_of(desk.get(ann, "/me/decisions"))
+    assert f"/decisions/{reference}" in html_of(desk.get(mia, "/moderation/recent"))
+    assert desk.app.test_client().get("/modlog").status_code == 200
     standing = desk.get(ann, "/me/standing")
     assert "Please read our warning" in text_of(standing)
     assert f"/decisions/{reference}" in html_of(standing)
