@@ -63,7 +63,7 @@ class Dialect:
 
 
 POSTGRES = Dialect(
-    "generate_series(1, {n}) AS s(i)",
+    "generate_series(1::bigint, {n}) AS s(i)",
     f"(TIMESTAMPTZ '{START}+00' + ({{seconds}}) * INTERVAL '1 second')",
     "lpad(({x})::text, 32, '0')",
 )
@@ -92,7 +92,7 @@ def seed(engine: Engine, count: int) -> None:
         " WHEN i % 50 = 0 THEN 'crisis_thoughts' WHEN i % 3 = 0 THEN 'link' ELSE 'newcomer' END)"
     )
     author = f"(3 + i * 31 % {MEMBERS - 3})"
-    now, long_ago = said.at("13046400 + i % 1000"), said.at("0")
+    now, long_ago = said.at("13090200 + i % 300"), said.at("0")
     with engine.begin() as connection:
         if said is POSTGRES:
             connection.execute(text("SET LOCAL session_replication_role = replica"))

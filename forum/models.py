@@ -100,6 +100,8 @@ class Post(Base):
         CheckConstraint("(kind = 'opening') = (position = 0)", name="opening_is_first"),
         CheckConstraint("helpful_count >= 0", name="helpful_count"),
         Index("ix_post_author", "author_id", "id"),
+        # Whether somebody posted in the thread: asked of each case that a moderator may be offered.
+        Index("ix_post_thread_author", "thread_id", "author_id"),
         Index("ix_post_thread_helpful", "thread_id", "kind", "state", "helpful_count", "position"),
         Index("ix_post_state", "state", "id"),
         Index("ix_post_published", "published_at", "kind"),

@@ -333,9 +333,7 @@ def _is_free(of: Any, now: datetime) -> ColumnElement[bool]:
     return or_(eligibility.is_state(CaseState.OPEN, of=of), lapsed)
 
 
-def _first(
-    by: Actor, wants: ColumnElement[bool], now: datetime, lock: dict[str, bool] | None = None
-) -> Select[Any]:
+def _first(by: Actor, wants: ColumnElement[bool], now: datetime, lock: dict[str, bool] | None = None) -> Select[Any]:
     """SQL: the id of the first free case in queue order that is wanted and that `by` may decide."""
     may = and_(wants, eligibility.may_decide_here(by))
     if moderates_everywhere(by):
@@ -359,9 +357,10 @@ def _first_of_all(may: ColumnElement[bool], now: datetime, lock: dict[str, bool]
     return select(both.c.id).order_by(*eligibility.queue_order(both.c)).limit(1).correlate(None)
 
 
-def _first_of_boards(
-    by: Actor, may: ColumnElement[bool], now: datetime, lock: dict[str, bool] | None
-) -> Select[Any]:
+_BEST = aliased(Case)
+
+
+def _first_of_boards(by: Actor, may: ColumnElement[bool], now: datetime, lock: dict[str, bool] | None) -> Select[Any]:
     """The best of the heads of each of this moderator's boards, however long the other boards' queues are."""
     open_head = (
         select(Case.id)
@@ -374,17 +373,18 @@ def _first_of_boards(
     heads = select(open_head).select_from(Board).where(eligibility.board_in_scope(by)).correlate(None)
     lapsed = (
         select(Case.id)
-        .where(eligibility.is_state(CaseState.CLAIMED), Case.claimed_until <= now, eligibility.in_scope(by), may)
+        .where(eligibility.in_scope(by), eligibility.is_state(CaseState.CLAIMED), Case.claimed_until <= now, may)
         .order_by(*eligibility.queue_order())
         .limit(1)
         .correlate(None)
     )
-    best = aliased(Case)
+    best = _BEST
     first = (
         select(best.id)
-        .where(best.id.in_(union_all(heads, select(lapsed.subquery().c.id))), _is_free(best, now))
+        .where(best.id.in_(union_all(heads, select(lapsed.subquery().c.id))))
         .order_by(*eligibility.queue_order(best))
         .limit(1)
         .correlate(None)
     )
-    return first.with_for_update(of=best, **lock) if lock else first
+    # Whoever waited for a rival looks again at what the rival left.
+    return first.where(_is_free(best, now)).with_for_update(of=best, **lock) if lock else first

@@ -33,7 +33,6 @@ from core.vocabulary import (
 
 _LIVE = text("state IN ('open', 'claimed', 'awaiting_author', 'awaiting_second')")
 _WAITS = text("state IN ('open', 'claimed')")
-_OPEN = text("state = 'open'")
 _CLAIMED = text("state = 'claimed'")
 _CALLABLE = text("state IN ('open', 'claimed') AND breach_level < 3")
 _MEMBER = text("subject_kind = 'member' AND state IN ('open', 'claimed', 'awaiting_author', 'awaiting_second')")
@@ -55,11 +54,9 @@ class Case(Base):
         Index("ix_case_queue", "lane", "due_at", sqlite_where=_WAITS, postgresql_where=_WAITS),
         # "Next" reads the head of one of these two, however many cases are leased or were decided; a lease that ran
         # out is found by the third. Measured by bench/queue.py.
-        Index("ix_case_open", "lane", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
-        Index(
-            "ix_case_board_queue", "board_id", "state", "lane", "due_at", sqlite_where=_WAITS, postgresql_where=_WAITS
-        ),
-        Index("ix_case_claimed", "claimed_until", sqlite_where=_CLAIMED, postgresql_where=_CLAIMED),
+        Index("ix_case_state", "state", "lane", "due_at"),
+        Index("ix_case_board", "board_id", "state", "lane", "due_at"),
+        Index("ix_case_claimed", "state", "claimed_until", sqlite_where=_CLAIMED, postgresql_where=_CLAIMED),
         # Those about which somebody may have to be called.
         Index("ix_case_late", "breach_level", "due_at", sqlite_where=_CALLABLE, postgresql_where=_CALLABLE),
         Index("ix_case_post", "post_id", "id"),
@@ -71,7 +68,7 @@ class Case(Base):
     post_id: Mapped[int | None] = mapped_column(ForeignKey("post.id", ondelete="RESTRICT"))
     # The text to be judged: the waiting revision, else the live one.
     revision_id: Mapped[int | None] = mapped_column(ForeignKey("revision.id", ondelete="RESTRICT"), index=True)
-    board_id: Mapped[int | None] = mapped_column(ForeignKey("board.id", ondelete="RESTRICT"), index=True)
+    board_id: Mapped[int | None] = mapped_column(ForeignKey("board.id", ondelete="RESTRICT"))
     author_id: Mapped[int | None] = mapped_column(ForeignKey("member.id", ondelete="RESTRICT"), index=True)
     state: Mapped[CaseState] = mapped_column(enum_column(CaseState))
     priority: Mapped[Priority] = mapped_column(enum_column(Priority))
@@ -148,6 +145,8 @@ class Report(Base):
             postgresql_where=text("status = 'open'"),
         ),
         Index("ix_report_reporter", "reporter_id", "id"),
+        # Whether a moderator reported the very post: asked of each case that "next" considers.
+        Index("ix_report_post", "post_id", "reporter_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
