@@ -214,17 +214,19 @@ def _other(session: Session, into: int | None, by: Actor) -> int:
 
 
 def _was_first(session: Session, thread_id: int) -> Conflict:
-    kind, handle, number = session.execute(
+    newest = session.execute(
         select(ThreadOperation.kind, Member.handle, ThreadOperation.id)
         .join(Member, Member.id == ThreadOperation.moderator_id)
         .where(ThreadOperation.thread_id == thread_id)
         .order_by(ThreadOperation.id.desc())
         .limit(1)
-    ).one()
+    ).one_or_none()
+    if newest is None:
+        return Conflict("thread-changed", "Nothing was done to this thread so far. Look at it again.", last_operation=0)
     return Conflict(
         "thread-changed",
-        f"{handle} was first: something was done to this thread ({kind.value}). Please look at it again.",
-        last_operation=number,
+        f"{newest.handle} was first: something was done to this thread ({newest.kind.value}). Look at it again.",
+        last_operation=newest.id,
     )
 
 

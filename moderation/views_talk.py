@@ -114,20 +114,20 @@ def show_talks() -> Answer:
 @blueprint.get("/moderation/talk/new")
 @needs(Action.TALK_AS_TEAM)
 def compose() -> Answer:
-    values = {name: kept(name) or request.args.get(name, "")[:200] for name in ("member", "case")}
+    values = {name: kept(name) or request.args.get(name, "")[:200] for name in ("handle", "case")}
     return _composer(values | {name: kept(name) for name in ("subject", "text", "follow_up")})
 
 
 @blueprint.post("/moderation/talk/new")
 @needs(Action.TALK_AS_TEAM)
 def begin() -> Answer:
-    typed = {name: request.form.get(name, "") for name in ("member", "case", "subject", "text", "follow_up")}
+    typed = {name: request.form.get(name, "") for name in ("handle", "case", "subject", "text", "follow_up")}
     actor, now = current_actor(), utc_now()
     try:
         with unit_of_work() as session:
             made = talk.open_talk(
                 session,
-                _member(typed["member"]),
+                _member(typed["handle"]),
                 by=actor,
                 case_id=read_number(typed["case"]),
                 subject=typed["subject"],
@@ -149,7 +149,7 @@ def _member(handle: str) -> int:
     try:
         return talk.member_of(db.session(), handle.strip().lstrip("@"))[0]
     except NotFound as error:
-        raise invalid("member", _("There is no member of this name.")) from error
+        raise invalid("handle", _("There is no member of this name.")) from error
 
 
 def _composer(

@@ -16,34 +16,17 @@ pytestmark = pytest.mark.browser
 EVERYBODY = ["/", "/boards/", "/boards/backache/", "/boards/backache/ask", "/boards/backache/share", "/search?q=back"]
 EVERYBODY += ["/reference/backache/", "/reference/backache/questions-a-doctor-asks", "/rules", "/api/v1/docs"]
 EVERYBODY += ["/threads/1/-", "/threads/2/-", "/posts/1/report", "/unanswered", "/help", "/members/heron", "/nothing"]
-MEMBER = [
-    "/me/",
-    "/me/talk/",
-    "/me/talk/1",
-    "/me/notifications",
-    "/me/held",
-    "/me/tokens",
-    "/me/sessions",
-    "/me/close",
-    "/me/drafts",
-]
+MEMBER = ["/me/", "/me/notifications", "/me/held", "/me/tokens", "/me/sessions", "/me/close", "/me/drafts"]
 MEMBER += ["/me/standing", "/me/reports"]
-TEAM = [
-    "/moderation/talk/",
-    "/moderation/talk/1",
-    "/moderation/talk/new",
-    "/moderation/patrol",
-    "/boards/backache/notice",
-]
-TEAM += ["/moderation/threads/1", "/moderation/members/cora/notes", "/threads/2/-"]
+MEMBER += ["/me/talk/", "/me/talk/1"]
+TEAM = ["/moderation/talk/", "/moderation/talk/1", "/moderation/talk/new", "/moderation/patrol"]
+TEAM += ["/moderation/threads/1", "/boards/backache/notice", "/moderation/members/cora/notes", "/threads/2/-"]
 PAGES = {
     "cora": ((), EVERYBODY + MEMBER),
     "mo": ((Role.MODERATOR,), ["/moderation/", "/moderation/recent", "/moderation/cases/10", "/moderation/cases/12"]),
-    "mia": ((Role.MODERATOR,), TEAM),
-    "lea": (
-        (Role.LEAD,),
-        ["/moderation/announcement", "/moderation/", "/moderation/panic", "/moderation/cases/1", "/moderation/ladder"],
-    ),
+    "max": ((Role.MODERATOR,), TEAM),
+    "lea": ((Role.LEAD,), ["/moderation/", "/moderation/panic", "/moderation/cases/1", "/moderation/ladder"]),
+    "lou": ((Role.LEAD,), ["/moderation/announcement", "/boards/backache/"]),
     "ed": ((Role.EDITOR,), ["/reference/backache/edit"]),
     "mia": ((Role.MODERATOR,), ["/moderation/members/", "/moderation/members/heron"]),
     "ada": ((Role.ADMIN,), ["/admin/members"]),

@@ -24,7 +24,7 @@ GET /posts/{id}/revisions|PUT /posts/{id}/helpful|DELETE /posts/{id}/helpful|POS
 GET /reports/{reference}|GET /search|GET /me|GET /me/notifications|GET /me/held|GET /me/decisions
 GET /moderation/cases|POST /moderation/cases/next|GET /moderation/cases/{id}|POST /moderation/cases/{id}/claim
 DELETE /moderation/cases/{id}/claim|POST /moderation/cases/{id}/decisions|POST /moderation/decisions/{id}/undo
-GET /decisions/{reference}
+GET /decisions/{reference}|POST /moderation/threads/{id}/operations
 """
 POST_FIELDS = [
     "id",
@@ -325,6 +325,9 @@ class Driver:
         self.report_and_hide(thread, answer)
         self.change_and_reject(thread)
         self.grow_up(thread)
+        self.operate_threads(thread)
+        self.talk()
+        self.patrol()
         self.meet_a_crisis()
 
     def describe(self) -> None:
@@ -723,6 +726,82 @@ class Driver:
         self.approve(post["id"])
         shown = self.get(None, f"/posts/{post['id']}").json
         self.check("then the new one", "nell.ashdown@gmail.com" in shown["text"] and shown["edited_at"], shown)
+
+    def operate_threads(self, thread: dict[str, Any]) -> None:
+        """Two questions about the same: pinned, closed and opened, put together, and one answer taken out again."""
+        path, made = f"/boards/{self.board}/threads", []
+        for word in ("one", "two"):
+            sent = {"kind": "question", "title": f"Warm or cold, number {word}?", "body": f"Which is better, {word}?"}
+            made.append(self.post("asker", path, sent).json["thread"]["id"])
+        keep, gone = made
+        work = f"/moderation/threads/{keep}/operations"
+        grounds = {"rule": "none", "reason": "Both ask the same."}
+        self.expect("members do not operate", self.post("asker", work, {"operation": "pin"}), 403)
+        self.expect("an unknown operation", self.post("moderator", work, {"operation": "sing"}), 422, None, "operation")
+        missing = self.post("moderator", work, {"operation": "move", "board": self.board})
+        self.expect("no rule, no reason", missing, 422, None, "rule", "reason")
+        self.expect("pin", self.post("moderator", work, {"operation": "pin"}), 201)
+        self.expect("pinned twice", self.post("second", work, {"operation": "pin"}), 409)
+        rows = {row["id"]: row for row in self.get(None, f"{path}?limit=100").get("items", [])}
+        self.check("a pin is told", rows[keep]["is_pinned"] and not rows[gone]["is_pinned"], rows[keep])
+        closing = {"operation": "lock", "rule": thread["rule"], "reason": "It became a quarrel."}
+        closed = self.expect("close", self.post("moderator", work, closing), 201)
+        self.check("with a statement", (closed.get("statement") or {}).get("reference"), closed)
+        answer = {"kind": "answer", "body": "Warm."}
+        self.expect("no answer there", self.post("helper", f"/threads/{keep}/posts", answer), 403)
+        self.expect("open", self.post("moderator", work, grounds | {"operation": "unlock"}), 201)
+        merge = grounds | {"operation": "merge", "into": keep}
+        stale = self.post("moderator", f"/moderation/threads/{gone}/operations", merge | {"last_operation": 4})
+        self.expect("another operation was read", stale, 409)
+        merged = self.expect("merge", self.post("moderator", f"/moderation/threads/{gone}/operations", merge), 201)
+        self.check("where it went", merged.json["operation"]["into"] == keep, merged)
+        led = self.get(None, f"/threads/{gone}")
+        self.check("the old address leads on", led.status == 200 and led.json["thread"]["id"] == keep, led)
+        self.check("its title is kept", "number two" in str(led.json["posts"]["items"][0]["former_title"]), led)
+        listed = [row["id"] for row in self.get(None, f"{path}?limit=100").get("items", [])]
+        self.check("and is listed no more", keep in listed and gone not in listed, listed)
+        posts = [led.json["posts"]["items"][0]["id"]]
+        split = grounds | {"operation": "split", "post_ids": posts, "title": "Cold alone"}
+        out = self.expect("split", self.post("second", work, split), 201)
+        alone = self.get(None, f"/threads/{out.json['operation']['into']}")
+        self.check("a thread of its own", alone.json["thread"]["title"] == "Cold alone", alone)
+        told = [row["kind"] for row in self.get("asker", "/me/notifications").get("items", [])]
+        self.check("its author was told", "moved" in told and "locked" in told, told)
+
+    def talk(self) -> None:
+        """The team writes to a member, who answers without learning a name."""
+        handle = self.get("asker", "/me").json["handle"]
+        sent = {"member": handle, "subject": "Your questions", "text": "Thank you for *asking*."}
+        self.expect("members do not begin", self.post("asker", "/moderation/talk", sent), 403)
+        self.expect("nobody of this name", self.post("moderator", "/moderation/talk", sent | {"member": "x-x"}), 404)
+        self.expect("no text", self.post("moderator", "/moderation/talk", sent | {"text": " "}), 422, None, "text")
+        made = self.expect("write to a member", self.post("moderator", "/moderation/talk", sent), 201).json
+        mine = f"/me/talk/{made['id']}"
+        self.expect("others know nothing of it", self.get("helper", mine), 404)
+        seen = self.expect("the member reads it", self.get("asker", mine), 200)
+        self.check("from the team", "quinn" not in json.dumps(seen.json), seen)
+        self.expect("and answers", self.post("asker", f"{mine}/messages", {"text": "You are welcome."}), 201)
+        waits = [row["id"] for row in self.get("second", "/moderation/talk?list=awaiting").get("items", [])]
+        self.check("the team owes an answer", waits == [made["id"]], waits)
+        ours = f"/moderation/talk/{made['id']}"
+        late = {"text": "Again.", "last_message": made["last_message"]}
+        self.expect("past the answer", self.post("second", f"{ours}/messages", late), 409, "talk-changed")
+        self.expect("answer", self.post("second", f"{ours}/messages", {"text": "Good night."}), 201)
+        self.expect("end it", self.ask("second", "PATCH", ours, {"closed": True}), 200)
+        self.expect("no more words", self.post("asker", f"{mine}/messages", {"text": "One more."}), 409)
+        note = self.post("moderator", f"/moderation/members/{handle}/notes", {"text": "Asks well."})
+        self.expect("a note", note, 201)
+        self.expect("not for members", self.get("asker", f"/moderation/members/{handle}/notes"), 403)
+
+    def patrol(self) -> None:
+        """What appeared unread is read by somebody of the team, once."""
+        self.expect("members do not patrol", self.get("asker", "/moderation/patrol"), 403)
+        rows = list(self.pages("moderator", "/moderation/patrol", 2))
+        self.check("something is unread", rows, rows)
+        ids = [row["post_id"] for row in rows]
+        seen = self.expect("seen", self.post("moderator", "/moderation/patrol/seen", {"post_ids": ids}), 200)
+        self.check("all of it", seen.get("marked") == len(ids), seen)
+        self.check("nothing is left", self.get("second", "/moderation/patrol").get("items") == [])
 
     def meet_a_crisis(self) -> None:
         sent = {
