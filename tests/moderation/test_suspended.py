@@ -170,7 +170,7 @@ def test_every_door_is_shut_or_shows_what_a_visitor_sees(
             counted["shut"] += 1
             fine = is_refused(answer, reference)
         if not fine:
-            wrong.append(f"{name}: {answer.status_code} {text_of(answer)[:200]}")
+            wrong.append(f"{name}: {answer.status_code}, not {same.status_code}; {said_on(answer) - said_on(same)}")
     assert wrong == [], "\n".join(wrong)
     assert counted["kept"] >= 9 and counted["visitor"] > 30 and counted["shut"] > 50, counted
 
