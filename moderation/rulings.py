@@ -155,10 +155,12 @@ def judging(session: Session, situation: Situation, decision: Decision) -> Situa
 
 
 def is_newest(session: Session, case: Case) -> bool:
-    """Whether no later case is about the same post: what a later one found must not be decided behind its back."""
+    """Whether no later case is about the same post or member: what a later one found must not be decided behind its
+    back."""
+    same = Case.post_id == case.post_id
     if case.post_id is None:
-        return True
-    return not session.execute(select(exists().where(Case.post_id == case.post_id, Case.id > case.id))).scalar()
+        same = and_(Case.subject_kind == SubjectKind.MEMBER, Case.author_id == case.author_id)
+    return not session.execute(select(exists().where(same, Case.id > case.id))).scalar()
 
 
 def changed(case: Case) -> Conflict:
