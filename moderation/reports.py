@@ -13,7 +13,7 @@ from core.config import Settings
 from core.errors import Conflict, Invalid
 from core.notifications import notify
 from core.text import normalise
-from core.vocabulary import Action, NotificationKind, Priority, ReportStatus, Verdict
+from core.vocabulary import Action, CaseState, NotificationKind, Priority, ReportStatus, Verdict
 from forum import lifecycle, revisions
 from forum.models import Post, Revision
 from forum.subjects import load_post
@@ -86,6 +86,7 @@ def report(
     )
     if on_call.is_urgent(case.priority) and not was_urgent:
         on_call.alert(session, case, settings=settings, now=now)
+    _give_back(session, case.id, actor.id)
     made = Report(
         reference=statements.new_reference(),
         post_id=post_id,
@@ -125,6 +126,16 @@ def _check(session: Session, rule: str | None, note: str | None, *, now: datetim
     if errors:
         raise Invalid("invalid-field", "The report cannot be accepted yet. Nothing is lost.", errors=errors)
     return code, said
+
+
+def _give_back(session: Session, case_id: int, reporter_id: int) -> None:
+    """Whoever reports takes a side: a moderator who held the case holds it no longer."""
+    session.execute(
+        update(Case)
+        .where(Case.id == case_id, Case.claimed_by == reporter_id)
+        .values(state=CaseState.OPEN, claimed_by=None, claimed_until=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _already(reference_word: str) -> Conflict:
