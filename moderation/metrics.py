@@ -29,6 +29,7 @@ from core.vocabulary import (
 )
 from forum.models import Board, Post, Thread
 from moderation.models import Appeal, Case, Decision
+from moderation.rulings import effective
 from moderation.statements import restriction_of
 
 WINDOWS = (30, 90, 365)
@@ -528,7 +529,7 @@ def _verdicts_and_rules(session: Session, span: Window) -> tuple[tuple[VerdictCo
     """Both from one table of verdict by rule, the most frequent first; and one query for the rules' titles."""
     rows = session.execute(
         select(Decision.verdict, Decision.rule_code, func.count().label("decisions"))
-        .where(_during(Decision.at, span))
+        .where(_during(Decision.at, span), effective())
         .group_by(Decision.verdict, Decision.rule_code)
     ).all()
     titles = {rule.code: rule.title for rule in reference.rule_texts(session, span.until)}

@@ -17,6 +17,7 @@ from core import keyset
 from core.vocabulary import AppealOutcome, PostKind, ThreadKind, Verdict
 from forum.models import Board, Post, Thread
 from moderation.models import Appeal, Case, Decision
+from moderation.rulings import effective
 
 # Where a board has fewer published threads, its name could tell who is meant.
 BOARD_THREADS = 5
@@ -105,6 +106,7 @@ def entries(
         .outerjoin(Thread, Thread.id == Post.thread_id)
         .outerjoin(RuleText, and_(RuleText.code == Decision.rule_code, RuleText.version == Decision.rule_version))
         .outerjoin(undoing, undoing.undoes_id == Decision.id)
+        .where(effective())
     )
     if rule:
         stmt = stmt.where(Decision.rule_code == rule)

@@ -829,7 +829,13 @@ def _similar(session: Session, case: Case, kinds: Sequence[str], actor: Actor) -
         select(Decision.case_id, Decision.verdict, Decision.rule_code, Decision.reason, Decision.at, Revision.excerpt)
         .join(Revision, Revision.id == Decision.revision_id)
         .join(Case, Case.id == Decision.case_id)
-        .where(Decision.case_id != case.id, Decision.undoes_id.is_(None), or_(*alike), eligibility.may_read(actor))
+        .where(
+            Decision.case_id != case.id,
+            Decision.undoes_id.is_(None),
+            decisions.effective(),
+            or_(*alike),
+            eligibility.may_read(actor),
+        )
         .order_by(Decision.at.desc(), Decision.id.desc())
         .limit(SIMILAR)
     )
