@@ -2,13 +2,18 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from flask import current_app
+from sqlalchemy import select
 
+from auth.models import Restriction
 from core.db import utc_now
-from core.vocabulary import Role
-from forum import operations
-from moderation import announcement, notes, talk
+from core.vocabulary import RestrictionKind, Role, ThreadKind
+from forum import operations, posting
+from moderation import announcement, decisions, notes, reports, talk
 from moderation.cli import load_demo
+from moderation.models import Case
 from tests.flows.scene import load_starter, sign_in_on
+from tests.moderation.stage import GATE
 from tests.support.cast import actor_of, make_member
 
 pytestmark = pytest.mark.browser
@@ -25,7 +30,10 @@ PAGES = {
     "cora": ((), EVERYBODY + MEMBER),
     "mo": ((Role.MODERATOR,), ["/moderation/", "/moderation/recent", "/moderation/cases/10", "/moderation/cases/12"]),
     "max": ((Role.MODERATOR,), TEAM),
-    "lea": ((Role.LEAD,), ["/moderation/", "/moderation/panic", "/moderation/cases/1", "/moderation/ladder"]),
+    "lea": (
+        (Role.LEAD,),
+        ["/moderation/", "/moderation/panic", "/moderation/cases/1", "/moderation/ladder", "/moderation/appeals/"],
+    ),
     "lou": ((Role.LEAD,), ["/moderation/announcement", "/boards/backache/"]),
     "ed": ((Role.EDITOR,), ["/reference/backache/edit"]),
     "mia": ((Role.MODERATOR,), ["/moderation/members/", "/moderation/members/heron"]),
@@ -88,6 +96,90 @@ def test_a_case_about_a_member_and_the_standing_after_it(app, session, live_serv
     hers.get_by_text("You can write again.").wait_for()
     his.goto("/moderation/members/ann")
     assert sound(his) == []
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("scripts", [True, False])
+def test_an_objection_from_the_statement_to_its_answer(app, session, live_server, new_page, scripts):
+    """Made by who holds the reference, answered by a lead, by keyboard alone; with scripts, and without."""
+    load_starter(app)
+    reference = statement_of(session)
+    lea = make_member(session, "lea", roles=[Role.LEAD])
+    session.commit()
+    theirs, hers = new_page(width=320, scripts=scripts), new_page(width=320, scheme="dark", scripts=scripts)
+    sign_in_on(hers, lea)
+    wrong = []
+
+    def look(page):
+        if scripts:
+            wrong.extend((page.url, one) for one in sound(page))
+
+    theirs.goto(f"/decisions/{reference}")
+    look(theirs)
+    theirs.get_by_role("button", name="Send the objection").press("Enter")
+    theirs.get_by_text("Say why you think that we are wrong.").first.wait_for()
+    theirs.get_by_label("Why do you think that we are wrong?").fill("It was my own dose.")
+    theirs.get_by_role("button", name="Send the objection").press("Enter")
+    theirs.wait_for_url("**/appeals/*")
+    look(theirs)
+    hers.goto("/moderation/")
+    hers.get_by_role("link", name="Objections").press("Enter")
+    hers.wait_for_url("**/moderation/appeals/")
+    look(hers)
+    hers.get_by_role("link", name="Why does it hurt?").press("Enter")
+    hers.wait_for_url("**/moderation/appeals/*")
+    look(hers)
+    hers.get_by_label("The decision is taken back").press("Space")
+    hers.get_by_label("Why?").fill("You are right.")
+    hers.get_by_role("button", name="Send the answer").press("Enter")
+    hers.get_by_text("Answered. Who objected gets your reasons.").wait_for()
+    hers.goto("/moderation/appeals/?state=decided")
+    look(hers)
+    theirs.reload()
+    theirs.get_by_text("You were right.").wait_for()
+    look(theirs)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_what_a_suspended_member_sees(app, session, live_server, new_page):
+    load_starter(app)
+    reference = statement_of(session)
+    sam = make_member(session, "sam")
+    session.commit()
+    page = new_page(width=320)
+    sign_in_on(page, sam)
+    session.add(Restriction(member_id=sam.id, kind=RestrictionKind.SUSPENDED, since=utc_now(), reference=reference))
+    session.commit()
+    wrong = []
+    for path in ("/", "/me/decisions", "/me/close", "/me/", f"/decisions/{reference}"):
+        page.goto(path)
+        page.get_by_text("Your account is suspended").first.wait_for()
+        wrong += [(path, one) for one in sound(page)]
+    assert wrong == []
+
+
+def statement_of(session):
+    """Ann's question, reported by Ben and removed by Mo; the reference of the statement."""
+    ann, ben = make_member(session, "ann", approved=5), make_member(session, "ben", approved=5)
+    mo = actor_of(make_member(session, "mo", roles=[Role.MODERATOR]))
+    settings, now = current_app.extensions["boardwell.settings"], utc_now()
+    asked = {"board_slug": "backache", "kind": ThreadKind.QUESTION, "title": "Why does it hurt?", "body": "Two a day?"}
+    post = posting.start_thread(session, actor_of(ann), **asked, gate=GATE, settings=settings, now=now).post
+    reports.report(session, actor_of(ben), post.id, rule="R11-kind", note="", settings=settings, now=now)
+    case = session.execute(select(Case).where(Case.post_id == post.id)).scalar_one()
+    decided = decisions.decide(
+        session,
+        case.id,
+        by=mo,
+        version=case.version,
+        verdict="remove",
+        rule="R3-no-doses",
+        reason="It names an amount.",
+        settings=settings,
+        now=now,
+    )
+    return decided.statement.reference
 
 
 def sound(page):

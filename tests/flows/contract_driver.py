@@ -1,9 +1,10 @@
 """A program of an outsider: goes through the whole API, knowing only its written contract and /api/v1/openapi.json.
 
 It imports nothing of the site. Standard input: {"base": URL, "board": SLUG, "tokens": {"asker", "helper", "reporter",
-"moderator", "second"}}; asker, helper and reporter are new members with the scopes read and write, the other two are
-moderators with the scope moderate too. Standard output: one JSON line per failed check, then a line with the figures.
-Exit 1 if any check failed. Every answer is held against the schema that the OpenAPI document promises for it.
+"moderator", "second", "lead"}}; asker, helper and reporter are new members with the scopes read and write, the others
+are two moderators and a lead with the scope moderate too. Standard output: one JSON line per failed check, then a line
+with the figures. Exit 1 if any check failed. Every answer is held against the schema that the OpenAPI document promises
+for it.
 """
 
 import http.client
@@ -25,6 +26,8 @@ GET /reports/{reference}|GET /search|GET /me|GET /me/notifications|GET /me/held|
 GET /moderation/cases|POST /moderation/cases/next|GET /moderation/cases/{id}|POST /moderation/cases/{id}/claim
 DELETE /moderation/cases/{id}/claim|POST /moderation/cases/{id}/decisions|POST /moderation/decisions/{id}/undo
 GET /decisions/{reference}|POST /moderation/threads/{id}/operations
+POST /decisions/{reference}/appeals|POST /reports/{reference}/appeals|GET /appeals/{reference}
+POST /moderation/appeals/{id}/decisions|GET /moderation/metrics|GET /modlog
 """
 POST_FIELDS = [
     "id",
@@ -225,6 +228,8 @@ class Driver:
         self.requests = self.passed = 0
         self.failed: list[str] = []
         self.document: Document | None = None
+        # The post that was refused, and the reference of the statement.
+        self.rejected = (0, "")
 
     # --- asking
 
@@ -324,6 +329,7 @@ class Driver:
         self.mark_helpful(thread, answer)
         self.report_and_hide(thread, answer)
         self.change_and_reject(thread)
+        self.appeal(thread)
         self.grow_up(thread)
         self.operate_threads(thread)
         self.talk()
@@ -698,6 +704,7 @@ class Driver:
         where = f"/moderation/cases/{case['id']}"
         done = self.expect("reject", self.post("second", f"{where}/decisions", sent), 201)
         self.check("with a statement", done.get("statement"), done)
+        self.rejected = (post["id"], done.json["statement"]["reference"])
         self.expect("never seen by others", self.get(None, f"/posts/{post['id']}"), 404)
         self.check("its author reads it", self.get("reporter", f"/posts/{post['id']}").get("state") == "rejected")
         experience = {"kind": "experience", "title": "How it went", "body": "It went well."}
@@ -706,6 +713,55 @@ class Driver:
         story = made.json["thread"]["id"]
         refused = self.post("helper", f"/threads/{story}/posts", {"kind": "answer", "body": "Do this."})
         self.check("an experience takes no answers", refused.status in (403, 422), refused)
+
+    def appeal(self, thread: dict[str, Any]) -> None:
+        """An author objects and is right; a reporter objects and is not. Never the first decider answers."""
+        post, reference = self.rejected
+        path, sent = f"/decisions/{reference}/appeals", {"grounds": "It is no shop, it is my own bath."}
+        self.expect("no grounds", self.post(None, path, {"grounds": " "}), 422, None, "grounds")
+        self.expect("too long", self.post(None, path, {"grounds": "x" * 4_001}), 422, None, "grounds")
+        self.expect("no such decision", self.post(None, f"/decisions/{'0' * 32}/appeals", sent), 404)
+        made = self.expect("appeal", self.post("reporter", path, sent), 201)
+        own = made.get("reference", "")
+        self.check("a secret of 128 bits", REFERENCE.fullmatch(own) and own != reference, made)
+        again = self.expect("appeal again", self.post(None, path, sent), 409)
+        self.check("names the first", again.get("reference") == own, again)
+        self.check("waits", self.get(None, f"/appeals/{own}").get("outcome", 0) is None)
+        self.expect("no such appeal", self.get(None, f"/appeals/{'0' * 32}"), 404)
+        (row,) = self.get("lead", "/moderation/appeals").get("items", [])
+        where = f"/moderation/appeals/{row['id']}/decisions"
+        answer = {"outcome": "overturned", "reasons": "You are right, it is no advertisement."}
+        self.expect("the first decider", self.post("second", where, answer), 403, "first-decider")
+        self.expect("no lead", self.post("moderator", where, answer), 403)
+        self.expect("a member", self.post("reporter", where, answer), 403)
+        self.expect("no token", self.post(None, where, answer), 401)
+        self.expect("no reasons", self.post("lead", where, {"outcome": "overturned"}), 422, None, "reasons")
+        self.expect("no such outcome", self.post("lead", where, answer | {"outcome": "won"}), 422, None, "outcome")
+        self.expect("answer", self.post("lead", where, answer), 201)
+        self.expect("answer again", self.post("lead", where, answer), 409)
+        told = self.get(None, f"/appeals/{own}").json
+        self.check("is told", (told["outcome"], told["reasons"]) == ("overturned", answer["reasons"]), told)
+        self.check("published", self.get(None, f"/posts/{post}").get("state") == "published")
+        self.check("the statement says so", self.get(None, f"/decisions/{reference}").get("is_undone") is True)
+
+        sent = {"rule": thread["rule"], "note": "I still think that it sells."}
+        report = self.expect("a report", self.post("helper", f"/posts/{post}/reports", sent), 201).json["reference"]
+        path = f"/reports/{report}/appeals"
+        self.expect("nothing refused yet", self.post(None, path, {"grounds": "Soon?"}), 409)
+        case = next(row for row in self.pages("moderator", "/moderation/cases", 50) if row["post_id"] == post)
+        dismiss = {"version": case["version"], "verdict": "dismiss"}
+        self.expect("dismiss", self.post("moderator", f"/moderation/cases/{case['id']}/decisions", dismiss), 201)
+        made = self.expect("a refused reporter", self.post(None, path, {"grounds": "Read it again."}), 201)
+        (row,) = self.get("lead", "/moderation/appeals").get("items", [])
+        sent = {"outcome": "upheld", "reasons": "It names nothing that can be bought."}
+        self.expect("upheld", self.post("lead", f"/moderation/appeals/{row['id']}/decisions", sent), 201)
+        told = self.get(None, f"/appeals/{made.get('reference')}")
+        self.check("the decision stands", told.get("outcome") == "upheld", told)
+        self.check("the report too", self.get(None, f"/reports/{report}").get("status") == "not_acted")
+        rate = self.get("lead", "/moderation/metrics").get("overturn_rate")
+        self.check("one of two", rate == 0.5, rate)
+        log = self.get(None, "/modlog?limit=100").get("items", [])
+        self.check("in the public log", {"overturned", "upheld"} <= {row["appeal"] for row in log}, log)
 
     def grow_up(self, thread: dict[str, Any]) -> None:
         """Three of the asker's posts were approved: the fourth appears at once; some edits wait nevertheless."""

@@ -19,6 +19,7 @@ PEOPLE = {
     "reporter": ("petra", "member", "read,write"),
     "moderator": ("quinn", "moderator", "read,write,moderate"),
     "second": ("rosa", "moderator", "read,write,moderate"),
+    "lead": ("sven", "lead", "read,write,moderate"),
 }
 
 

@@ -22,7 +22,7 @@ from core.outbox import OutboxMessage
 from core.vocabulary import PostState, Role
 from forum import boards, lifecycle
 from forum.models import Post
-from moderation.models import Case
+from moderation.models import Appeal, Case
 from tests.flows.scene import deliver, load_starter
 from tests.support.cast import bearer, csrf_of, make_member, sign_in
 
@@ -421,6 +421,40 @@ def check_keys(stage: Stage) -> None:
     assert "zqkeybody" not in nobody.get_data(as_text=True)
 
 
+def check_appeals(stage: Stage) -> None:
+    """What somebody says against a decision, and the text that it is about, is read by leads and nobody else."""
+    made = {}
+    for reference in stage.references:
+        path = f"{API}/decisions/{reference}/appeals"
+        answer = stage.app.test_client().post(path, json={"grounds": "zqgrounds, they said."})
+        if answer.status_code == 201:
+            made[reference] = answer.json["reference"]
+    assert len(made) > 6
+    ids = stage.session.execute(select(Appeal.id)).scalars().all()
+    stage.session.commit()
+    problems: list[str] = []
+    seen = set()
+    for reader in stage.readers:
+        paths = ["/moderation/appeals/", "/modlog", "/me/notifications", "/me/decisions", "/moderation/"]
+        paths += [f"/decisions/{reference}" for reference in made]
+        paths += [f"/moderation/appeals/{number}" for number in ids]
+        texts = {path: stage.follow(reader, path)[1] for path in paths}
+        api = ["/moderation/appeals", "/modlog", *(f"/moderation/appeals/{number}" for number in ids)]
+        texts |= {API + path: stage.api(reader, path)[1] for path in api}
+        for where, text in texts.items():
+            if "zqgrounds" in text:
+                seen.add(reader)
+            # Whoever holds the reference of a statement reads the words concerned; that is what it is for.
+            for item in stage.items if not where.startswith("/decisions/") else ():
+                if item.sight(reader) != FULL:
+                    leaks(where, text, item, reader, problems)
+            for secret in made.values():
+                if secret in text and not where.startswith("/decisions/"):
+                    problems.append(f"{reader} finds the reference of an objection on {where}")
+    assert problems == []
+    assert seen == {"lead"} & set(stage.readers)
+
+
 @pytest.mark.parametrize(
     ("backend", "readers"),
     [
@@ -437,6 +471,7 @@ def test_every_surface_shows_a_post_to_whom_the_table_says(stage: Stage, site: A
     check_other_doors(stage)
     check_similar_cases(stage)
     check_keys(stage)
+    check_appeals(stage)
 
 
 def test_a_shielded_post_of_a_new_author_is_for_author_and_moderators_alone(app: Flask, session: Session) -> None:
