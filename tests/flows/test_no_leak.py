@@ -421,6 +421,77 @@ def check_keys(stage: Stage) -> None:
     assert "zqkeybody" not in nobody.get_data(as_text=True)
 
 
+TEAM = {"moderator", "other_moderator", "lead"}
+# What the team says to and about the author -> who reads it.
+SAID = {"zqtalksubject": TEAM | {"author"}, "zqtalkwords": TEAM | {"author"}, "zqanswerwords": TEAM | {"author"}}
+SAID |= {"zqnotewords": TEAM, "quin": TEAM}
+
+
+def check_team_words(stage: Stage) -> None:
+    """Talk is for the team and its member, who learns no name; notes are for the team alone."""
+    sent = {"member": "cora", "subject": "zqtalksubject", "text": "zqtalkwords, we said."}
+    number = stage.send(stage.hand, "POST", "/moderation/talk", sent)["id"]
+    answers = {"text": "zqanswerwords, she said."}
+    stage.send(bearer(stage.people["author"], ["write"]), "POST", f"/me/talk/{number}/messages", answers)
+    stage.send(stage.hand, "POST", "/moderation/members/cora/notes", {"text": "zqnotewords, we noted."})
+    stage.session.commit()
+    places = [f"/me/talk/{number}", "/me/talk/", f"/moderation/talk/{number}", "/moderation/talk/?list=awaiting"]
+    places += ["/moderation/members/cora", "/moderation/members/cora/notes", "/members/cora", "/me/notifications"]
+    places += ["/moderation/", "/search?q=zqtalkwords", "/search?q=zqnotewords", "/modlog", "/me/standing"]
+    api = [f"/me/talk/{number}", "/me/talk", f"/moderation/talk/{number}", "/moderation/talk?list=awaiting"]
+    api += ["/moderation/members/cora/notes", "/me/notifications", "/search?q=zqtalkwords", "/modlog"]
+    problems, seen = [], set()
+    for reader in stage.readers:
+        texts = {path: stage.follow(reader, path)[1] for path in places}
+        texts |= {API + path: stage.api(reader, path)[1] for path in api}
+        for where, text in texts.items():
+            for word in SAID:
+                # What was searched for stands in the field of the search.
+                if word in text and where != f"/search?q={word}":
+                    seen.add((reader, word))
+                    if reader not in SAID[word]:
+                        problems.append(f"{reader} sees {word} on {where}")
+    assert problems == []
+    assert seen == {(reader, word) for word, who in SAID.items() for reader in who if reader in stage.readers}
+
+
+def check_merged(stage: Stage) -> None:
+    """A question that was put together with another is shown to the same readers as before, and only there."""
+    gone = [
+        item for item in stage.items if len(item.marks) > 1 and item.name.split()[0] in ("held", "hidden", "shielded")
+    ]
+    assert len(gone) == 3
+    for item in gone:
+        sent = {"operation": "merge", "into": stage.host_thread, "rule": "none", "reason": "The same."}
+        stage.send(stage.hand, "POST", f"/moderation/threads/{item.thread_id}/operations", sent)
+    stage.session.expire_all()
+    stage.session.commit()
+    problems: list[str] = []
+    for reader in stage.readers:
+        for item in gone:
+            sight = item.sight(reader)
+            texts = {f"/posts/{item.id}": stage.follow(reader, f"/posts/{item.id}")}
+            texts[f"/threads/{item.thread_id}"] = stage.follow(reader, f"/threads/{item.thread_id}")
+            texts["api"] = stage.api(reader, f"/posts/{item.id}")
+            for where, (status, text) in texts.items():
+                if sight != FULL:
+                    leaks(where, text, item, reader, problems)
+                elif where != f"/threads/{item.thread_id}" and item.marks[0] not in text:
+                    problems.append(f"{reader} does not see {item.marks[0]} on {where}: {status}")
+            assert texts["api"][0] == (404 if sight == NONE else 200), (reader, item.name)
+            led = stage.app.test_client().get(f"{API}/threads/{item.thread_id}", headers=stage.headers[reader])
+            assert (led.status_code, led.location) == (308, f"{API}/threads/{stage.host_thread}")
+        for path in (*LISTS, f"{API}{API_LISTS[1]}", f"{API}{API_LISTS[4]}"):
+            text = (
+                stage.api(reader, path.removeprefix(API))[1] if path.startswith(API) else stage.follow(reader, path)[1]
+            )
+            for item in gone:
+                assert f"/threads/{item.thread_id}/" not in text, (reader, path)
+                if item.sight(reader) != FULL or "search" in path:
+                    leaks(path, text, item, reader, problems)
+    assert problems == []
+
+
 def check_appeals(stage: Stage) -> None:
     """What somebody says against a decision, and the text that it is about, is read by leads and nobody else."""
     made = {}
@@ -472,6 +543,8 @@ def test_every_surface_shows_a_post_to_whom_the_table_says(stage: Stage, site: A
     check_similar_cases(stage)
     check_keys(stage)
     check_appeals(stage)
+    check_team_words(stage)
+    check_merged(stage)
 
 
 def test_a_shielded_post_of_a_new_author_is_for_author_and_moderators_alone(app: Flask, session: Session) -> None:
