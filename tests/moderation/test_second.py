@@ -8,12 +8,12 @@ from sqlalchemy.exc import IntegrityError
 
 from auth.models import Member, Restriction
 from core.errors import Conflict, Forbidden, Invalid
-from core.vocabulary import CaseState, PostState, ReportStatus, RevisionState, ThreadKind, Verdict
+from core.vocabulary import CaseState, Operation, PostState, ReportStatus, RevisionState, ThreadKind, Verdict
 from forum import posting
 from forum.gate import Gate
 from forum.models import Post, Thread
 from moderation import decisions, member_cases, screen, triage
-from moderation.models import Confirmation, Decision, Report, Sanction
+from moderation.models import Confirmation, Decision, Report, Sanction, ThreadOperation
 from moderation.signals import contract, rulebook
 from tests.moderation.stage import GATE, Stage
 
@@ -237,7 +237,7 @@ def test_a_person_decides_on_what_the_site_has_shielded_and_may_take_it_back(sta
 
 
 def test_an_edit_of_what_was_never_read_waits_instead_of_being_shielded(stage: Stage) -> None:
-    post, case = stage.held()
+    post, _case = stage.held()
     posting.edit_post(
         stage.session,
         stage.cora,
@@ -301,6 +301,17 @@ def test_a_lock_is_a_decision_with_a_statement_and_a_way_back(stage: Stage) -> N
     locked = decisions.record_lock(stage.session, post.thread_id, reason="It became a quarrel.", **said)
     assert locked.statement is not None and locked.statement.restriction == "locked"
     assert stage.told(stage.ann)[-1] == "locked"
+    stage.session.add(
+        ThreadOperation(
+            kind=Operation.LOCK,
+            thread_id=post.thread_id,
+            rule_code="R11-kind",
+            reason="It became a quarrel.",
+            decision_id=locked.decision.id,
+            moderator_id=stage.mo.id,
+            at=stage.now,
+        )
+    )
     stage.sound()
     decisions.reverse(
         stage.session, locked.decision, by=stage.lea, reason="It had calmed.", settings=stage.settings, now=stage.now
