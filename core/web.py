@@ -193,9 +193,7 @@ def _on_app_error(error: AppError) -> Response:
         retry_after = error.extra.get("retry_after")
         # Where a refusal has a statement of reasons, its page leads there.
         reference = error.extra.get("reference")
-        answer = error_page(
-            error.status, error.detail, code=error.code, retry_after=retry_after, reference=reference
-        )
+        answer = error_page(error.status, error.detail, code=error.code, retry_after=retry_after, reference=reference)
     if isinstance(error, TooMany) and "retry_after" in error.extra:
         answer.headers["Retry-After"] = str(error.extra["retry_after"])
     return answer

@@ -176,7 +176,7 @@ def listed(
     return keyset.Page(_read_rows(session, actor, found.items, now=now), found.next)
 
 
-def _rows() -> Select[Any]:
+def _rows() -> Select[*tuple[Any, ...]]:
     later = aliased(Decision)
     return (
         select(

@@ -249,7 +249,7 @@ def admit(session: Session, appeal_id: int, actor: Actor, *, now: datetime) -> t
         facts,
         decider_id=given.first_decider_id,
         second_decider_id=given.second_decider_id,
-        reporter_ids=facts.reporter_ids | ({actor.id} if actor.id == given.appellant_id else frozenset()),
+        reporter_ids=facts.reporter_ids | {given.appellant_id},
     )
     require(actor, Action.DECIDE_APPEAL, subject)
     return given, decision, subject

@@ -100,7 +100,7 @@ def without_conflict(actor: Actor) -> ColumnElement[bool]:
     return and_(not_author(actor), not_reporter(actor), not_in_thread(actor), Case.id.not_in(overruled(actor)))
 
 
-def overruled(actor: Actor) -> Select[tuple[int]]:
+def overruled(actor: Actor) -> Select[int]:
     """The cases on which this moderator's decision was overturned after an objection: others decide them now."""
     took_part = or_(Appeal.first_decider_id == actor.id, Appeal.second_decider_id == actor.id)
     return (
