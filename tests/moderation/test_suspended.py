@@ -112,7 +112,8 @@ def said_on(answer: TestResponse) -> set[str]:
     html = html.partition("<main")[2].partition("</main>")[0] or html
     notice = r'<div class="notice notice--warning">(?:(?!</div></div>).)*is suspended.*?</div></div>'
     html = re.sub(notice, "", html, flags=re.DOTALL)
-    html = re.sub(r"<code>[0-9a-f]{16}</code>", "", html)
+    # The number of an error, and how long a question has waited by now.
+    html = re.sub(r"<code>[0-9a-f]{16}</code>|waiting for [^<]+", "", html)
     texts = {" ".join(text.split()) for text in re.split(r"<[^>]+>", html)}
     return texts | set(re.findall(r'(?:href|action)="([^"]*)"', html))
 

@@ -66,6 +66,7 @@ RELATIONS = {
     "reporter": replace(POST, reporter_ids=frozenset({ME})),
     "decider": replace(POST, decider_id=ME),
     "second": replace(POST, second_decider_id=ME),
+    "overruled": replace(POST, overruled_ids=frozenset({ME})),
     "passed_on": replace(POST, needs_lead=True),
     "self": Subject(member_id=ME, board_id=HERE, category_ids=frozenset({CATEGORY})),
     "other": Subject(member_id=AUTHOR, board_id=HERE, category_ids=frozenset({CATEGORY})),
@@ -146,6 +147,10 @@ decide_case         stranger  .    .      y   y      y      .        y    .     
 decide_case         author    .    .      .   .      .      .        .    .      .     .      .
 decide_case         poster    .    .      .   .      .      .        .    .      .     .      .
 decide_case         reporter  .    .      .   .      .      .        .    .      .     .      .
+decide_case         overruled .    .      .   .      .      .        .    .      .     .      .
+undo_decision       overruled .    .      .   .      .      .        .    .      .     .      .
+decide_appeal       overruled .    .      .   .      .      .        .    .      .     .      .
+read_case           overruled .    .      y   y      y      .        y    .      .     .      .
 decide_case         self      .    .      .   .      .      .        .    .      .     .      .
 undo_decision       stranger  .    .      .   .      .      .        y    .      .     .      .
 undo_decision       decider   .    .      y   y      y      .        y    .      .     .      .
