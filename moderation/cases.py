@@ -3,6 +3,7 @@
 Rows are locked in the order post, case; whoever writes both takes the post first (`forum.lifecycle.lock`).
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,6 +88,9 @@ def open_or_join(
     """
     case = live_case(session, post_id)
     if case is None:
+        # Its thread may have been moved since the caller read it; who holds the post's row keeps it where it is.
+        stands = select(Thread.board_id).join(Post, Post.thread_id == Thread.id).where(Post.id == post_id)
+        board_id = session.execute(stands).scalar_one()
         case = Case(
             subject_kind=SubjectKind.POST,
             post_id=post_id,
@@ -314,9 +318,11 @@ def claim_next(session: Session, *, by: Actor, now: datetime) -> Case | None:
     return None
 
 
-def peek_next(session: Session, *, by: Actor, now: datetime, besides: int | None = None) -> int | None:
+def peek_next(
+    session: Session, *, by: Actor, opted_out_of: Collection[str], now: datetime, besides: int | None = None
+) -> int | None:
     """The case that "next" would claim, without claiming it; `besides` is the case that is open already."""
-    wants = eligibility.offered(by, opted_out(session, by))
+    wants = eligibility.offered(by, opted_out_of)
     first = _first(by, and_(wants, Case.id != besides) if besides else wants, now)
     found: int | None = session.execute(first).scalar_one_or_none()
     return found

@@ -53,6 +53,16 @@ class DecisionForm:
 
 
 @dataclass(frozen=True)
+class DeskForm:
+    """What was typed beside a case: a reason to skip it, a note, or to whom it should go."""
+
+    skip: str = ""
+    note: str = ""
+    handle: str = ""
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ReportForm:
     rule: str = ""
     note: str = ""
@@ -108,16 +118,29 @@ class QueueFilter:
     board: str | None = None
     kind: str | None = None
     priority: Priority | None = None
+    # Given to this moderator by a lead; past the time by which a person should have looked.
+    assigned: bool = False
+    late: bool = False
     after: str | None = None
 
     @property
     def is_set(self) -> bool:
-        return bool(self.board or self.kind or self.priority)
+        return bool(self.board or self.kind or self.priority or self.assigned or self.late)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What is chosen, as it stands in an address."""
+        chosen = {"state": self.state, "board": self.board, "kind": self.kind, "priority": self.priority}
+        switches = {"assigned": "me" if self.assigned else None, "late": "1" if self.late else None}
+        return {name: str(value) for name, value in (chosen | switches).items() if value}
+
+    @property
+    def query(self) -> str:
+        return urlencode(self.values)
 
     def url(self, after: str | None = None) -> str:
         """The address of the same part of the queue, from `after` on."""
-        values = {"state": self.state, "board": self.board, "kind": self.kind, "priority": self.priority}
-        query = urlencode({name: value for name, value in (values | {"after": after}).items() if value})
+        query = urlencode(self.values | ({"after": after} if after else {}))
         return f"/moderation/?{query}" if query else "/moderation/"
 
 
@@ -190,6 +213,8 @@ def read_filter(args: Form) -> QueueFilter:
         board=args.get("board", "")[:120] or None,
         kind=args.get("kind", "")[:32] or None,
         priority=_choice(Priority, args.get("priority", "")),
+        assigned=args.get("assigned") == "me",
+        late=args.get("late") == "1",
         after=args.get("after") or None,
     )
 

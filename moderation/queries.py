@@ -372,9 +372,10 @@ def queue(
     return keyset.Page(_case_rows(session, actor, found.items, now=now), found.next)
 
 
-def queue_count(session: Session, actor: Actor) -> int:
-    """How many cases wait that this moderator may read; stops at 100, which pages show as "99+"."""
-    waiting = select(Case.id).where(eligibility.is_state(*WAITING), eligibility.may_read(actor)).limit(100).subquery()
+def queue_count(session: Session, actor: Actor, opted_out: Collection[str] = ()) -> int:
+    """How many cases wait that this moderator may read and did not opt out of; stops at 100, shown as "99+"."""
+    readable = and_(eligibility.may_read(actor), eligibility.wanted(opted_out))
+    waiting = select(Case.id).where(eligibility.is_state(*WAITING), readable).limit(100).subquery()
     return session.execute(select(func.count()).select_from(waiting)).scalar_one()
 
 

@@ -9,8 +9,10 @@ from auth.doors import Viewer, current_actor, viewer
 from core.db import db
 from moderation import (
     appeals,
+    cases,
     queries,
     views_appeals,
+    views_care,
     views_case,
     views_dashboard,
     views_desk,
@@ -35,6 +37,7 @@ for part in (
     views_sanctions,
     views_dashboard,
     views_desk,
+    views_care,
     views_modlog,
     views_talk,
     views_threads,
@@ -60,4 +63,4 @@ def _count() -> int:
     actor = current_actor()
     if not policy.moderates_anything(actor):
         return 0
-    return queries.queue_count(db.session(), actor)
+    return queries.queue_count(db.session(), actor, cases.opted_out(db.session(), actor))

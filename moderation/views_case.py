@@ -1,18 +1,20 @@
 """One case on one screen: read it, take it, decide it, take the decision back."""
 
+from dataclasses import replace
+from typing import Any
+
 from flask import Blueprint, flash, request
 from flask_babel import gettext as _
-from markupsafe import Markup
 
 from auth.doors import current_actor, needs
 from core.db import db, unit_of_work, utc_now
 from core.errors import Conflict, Invalid
-from core.vocabulary import Action, SubjectKind, Verdict
+from core.vocabulary import Action, CaseState, SubjectKind, Verdict
 from core.web import settings
 from forum import differences, labels
-from moderation import canned, cases, decisions, forms, listings, member_cases, queries, reading, terms
+from moderation import beside, canned, cases, decisions, desk, forms, listings, member_cases, queries, reading, terms
 from moderation.doors import Answer, go, page
-from moderation.models import Decision
+from moderation.models import Case, Decision
 from moderation.views_member_case import member_case_page
 from moderation.views_sanctions import read_sanction
 
@@ -22,9 +24,22 @@ blueprint = Blueprint("cases", __name__)
 @blueprint.get("/moderation/cases/<int:case_id>")
 @needs(Action.READ_CASE)
 def show(case_id: int) -> Answer:
-    """`start`: a reason of ours to start from, which the form then holds."""
-    chosen = canned.get(canned.choices(db.session()), request.args.get("start", type=int))
-    return case_page(case_id, form=forms.DecisionForm(rule=chosen.rule_code, reason=chosen.text) if chosen else None)
+    """`start`: a reason of ours to start from, which the form then holds.
+
+    Writes down who opened the case, but not when a browser only fetches it beforehand.
+    """
+    chosen = _reason(request.args.get("start", type=int))
+    form = forms.DecisionForm(rule=chosen.rule_code, reason=chosen.text) if chosen else None
+    return case_page(case_id, form=form, is_opened=not is_prefetch())
+
+
+def is_prefetch() -> bool:
+    """Whether the browser fetches a page beforehand, without anybody reading it yet."""
+    return "prefetch" in request.headers.get("Sec-Purpose", "") + request.headers.get("Purpose", "")
+
+
+def _reason(reason_id: int | None) -> canned.Reason | None:
+    return canned.get(canned.choices(db.session()), reason_id) if reason_id else None
 
 
 @blueprint.post("/moderation/cases/<int:case_id>/claim")
@@ -43,7 +58,10 @@ def claim(case_id: int) -> Answer:
 def release(case_id: int) -> Answer:
     try:
         with unit_of_work() as session:
-            cases.release(session, case_id, by=current_actor(), now=utc_now())
+            desk.hand_over(session, case_id, by=current_actor(), text=request.form.get("note"), now=utc_now())
+    except Invalid as error:
+        typed = forms.DeskForm(note=request.form.get("note", ""), errors=forms.by_field(error))
+        return case_page(case_id, typed=typed)
     except Conflict as error:
         return case_page(case_id, conflict=error)
     flash(_("You gave the case back. Somebody else can take it now."), "success")
@@ -53,7 +71,11 @@ def release(case_id: int) -> Answer:
 @blueprint.post("/moderation/cases/<int:case_id>/decide")
 @needs(Action.DECIDE_CASE)
 def decide(case_id: int) -> Answer:
+    """`ready`: one of our reasons, pressed as it stands, gives rule and reason."""
     form, actor, now = forms.read_decision(request.form), current_actor(), utc_now()
+    ready = _reason(request.form.get("ready", type=int))
+    if ready is not None:
+        form = replace(form, rule=ready.rule_code, reason=ready.text)
     following = None
     try:
         with unit_of_work() as session:
@@ -76,10 +98,10 @@ def decide(case_id: int) -> Answer:
         # Whoever corrects a form works on the case, and keeps it meanwhile.
         with unit_of_work() as session:
             cases.renew(session, case_id, by=actor, now=now)
-        return case_page(case_id, form=forms.read_decision(request.form, error))
+        return case_page(case_id, form=replace(form, errors=forms.by_field(error)))
     except Conflict as error:
         return case_page(case_id, form=form, conflict=error)
-    flash(_done(case_id, decided.decision), "success")
+    flash(_done(case_id, decided.decision), "decided")
     if form.then == forms.NEXT and following is None:
         flash(_("Nothing else waits for you."), "info")
     return go(f"/moderation/cases/{following.id}" if following else "/moderation/")
@@ -93,6 +115,9 @@ def undo(decision_id: int) -> Answer:
     try:
         with unit_of_work() as session:
             decisions.undo(session, decision_id, by=current_actor(), reason=form.reason, settings=settings(), now=now)
+            # Whoever takes a decision back wants to decide anew.
+            if session.get_one(Case, case_id, populate_existing=True).state is CaseState.OPEN:
+                cases.claim(session, case_id, by=current_actor(), now=now)
     except Invalid as error:
         return case_page(case_id, undo=forms.read_decision(request.form, error), undo_id=decision_id)
     except Conflict as error:
@@ -138,8 +163,13 @@ def case_page(
     undo_id: int | None = None,
     second: forms.DecisionForm | None = None,
     conflict: Conflict | None = None,
+    typed: forms.DeskForm | None = None,
+    is_opened: bool = False,
 ) -> Answer:
-    """The case as it stands now. What was typed stands in its form again, or, where there is none now, to be copied."""
+    """The case as it stands now. What was typed stands in its form again, or, where there is none now, to be copied.
+
+    `is_opened`: somebody came to read it, which is written down.
+    """
     session, actor, now = db.session(), current_actor(), utc_now()
     case = queries.case_page(session, case_id, actor, settings=settings(), now=now)
     if case.row.subject_kind is SubjectKind.MEMBER:
@@ -154,10 +184,12 @@ def case_page(
         )
     found = reading.grouped(case.findings)
     board_id = member_cases.board_of(session, case_id)
-    desk = member_cases.desk(session, case.row.author.id, board_id=board_id, by=actor, now=now)
-    wrong = form or undo or second
+    sanctioning = member_cases.desk(session, case.row.author.id, board_id=board_id, by=actor, now=now)
+    reasons = canned.choices(session)
+    aside = beside.beside(session, case.row, by=actor, board_id=board_id, reasons=reasons, now=now)
+    wrong = form or undo or second or typed
     status = 409 if conflict else 422 if wrong and wrong.errors else 200
-    return page(
+    answer = page(
         "case",
         status,
         case=case,
@@ -166,9 +198,12 @@ def case_page(
         body=reading.marked(case.body_segments, found),
         changed=differences.words(case.live_text, case.text) if case.live_text is not None else (),
         around=listings.around(session, case.row.post_id or 0),
-        sanctioning=desk if set(case.allowed_verdicts) & terms.SANCTIONING else None,
+        sanctioning=sanctioning if set(case.allowed_verdicts) & terms.SANCTIONING else None,
         sanction=read_sanction(request.form),
-        reasons=canned.choices(session),
+        reasons=reasons,
+        beside=aside,
+        entry=typed or forms.DeskForm(),
+        is_prefetch=is_prefetch(),
         sections=labels.choices(session, board_id) if Verdict.LABEL in case.allowed_verdicts else [],
         form=form or forms.DecisionForm(),
         undo=undo or forms.DecisionForm(),
@@ -176,10 +211,18 @@ def case_page(
         second=second or forms.DecisionForm(),
         conflict=conflict,
     )
+    if is_opened:
+        with unit_of_work() as writing:
+            desk.opened(writing, case_id, by=actor, hard=aside.is_hard, now=now)
+    return answer
 
 
-def _done(case_id: int, decision: Decision) -> Markup:
-    """What was done, with the way to the place where it can be taken back."""
+# Taking these back is a decision of its own.
+NO_QUICK_UNDO = frozenset({Verdict.ESCALATE, Verdict.RESTORE})
+
+
+def _done(case_id: int, decision: Decision) -> Any:
+    """What was done, for the banner with the button that takes it back at once."""
     words = {
         Verdict.APPROVE: _("Approved. Readers can see it now."),
         Verdict.REJECT: _("Not published. The author gets your reason."),
@@ -197,5 +240,5 @@ def _done(case_id: int, decision: Decision) -> Markup:
     said = words[decision.verdict]
     if decision.needs_second:
         said = _("Written down. It takes effect when a second person agrees.")
-    link = Markup('<a href="/moderation/cases/{}#history">{}</a>').format(case_id, _("Undo"))
-    return Markup("{} {}").format(said, link)
+    may_undo = not decision.needs_second and decision.verdict not in NO_QUICK_UNDO
+    return {"said": said, "case": case_id, "undo": decision.id if may_undo else None}

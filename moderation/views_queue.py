@@ -8,7 +8,7 @@ from core import switches
 from core.db import db, unit_of_work, utc_now
 from core.errors import Invalid
 from core.vocabulary import Action
-from moderation import cases, forms, listings, panic, queries
+from moderation import beside, cases, desk, forms, listings, panic, queries
 from moderation.doors import Answer, go, page
 
 blueprint = Blueprint("queue", __name__)
@@ -26,6 +26,8 @@ def show() -> Answer:
         board=chosen.board,
         kind=chosen.kind,
         priority=chosen.priority,
+        assigned=chosen.assigned,
+        late=chosen.late,
         after=chosen.after,
         limit=20,
         now=now,
@@ -38,6 +40,8 @@ def show() -> Answer:
         boards=listings.boards_of(session, actor),
         kinds=listings.KINDS,
         panic=switches.is_on(session, switches.PANIC),
+        views=desk.views_of(session, actor),
+        today=beside.today(session, actor, desk.settings_of(session, actor), now=now),
     )
 
 

@@ -206,7 +206,7 @@ def test_a_reason_too_long_for_the_log_comes_back(desk: Desk, mo: Member) -> Non
     assert not switches.is_on(desk.session, switches.PANIC)
 
 
-@pytest.mark.parametrize("path, most", [("/moderation/", 13), ("/moderation/recent", 8)])
+@pytest.mark.parametrize("path, most", [("/moderation/", 19), ("/moderation/recent", 9)])
 def test_the_lists_cost_the_same_with_more_rows(
     desk: Desk, session: Session, cora: Member, mo: Member, path: str, most: int
 ) -> None:
