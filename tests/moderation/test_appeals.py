@@ -1,17 +1,22 @@
 """Objections: who may make one and until when, who answers, and that an overturn really reverses."""
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from auth import members
 from auth.models import Member, RoleGrant
 from auth.policy import ActiveRestriction, Actor
 from core.audit import AuditEntry, verify
+from core.db import unit_of_work
 from core.errors import AppError, Conflict, Forbidden, Invalid, NotFound
 from core.vocabulary import (
     AppealOutcome,
@@ -42,6 +47,7 @@ from moderation.models import Appeal, Case, Confirmation, Decision, Report, Sanc
 from tests.forum.counting import counting
 from tests.forum.stage import make_member
 from tests.moderation.stage import Stage, actor_for
+from tests.moderation.test_races import at_once
 
 GROUNDS = "It was about my own medicine, and my doctor said so."
 REASONS = "You are right: the rule is about other people's doses."
@@ -702,6 +708,52 @@ def test_a_reporter_whose_upheld_report_was_overturned_objects_in_turn(stage: St
     assert report.status is ReportStatus.OPEN
     assert stage.case_of(post).state is CaseState.OPEN
     # Published until somebody else has decided.
+    assert stage.post(post.id).state is PostState.PUBLISHED
+    stage.sound()
+
+
+# --- At the same moment ------------------------------------------------------------------------------------------
+
+
+def test_of_many_objections_and_many_answers_at_once_the_first_counts(app: Flask, stage: Stage) -> None:
+    leads = [another_lead(stage, f"lead{number}") for number in range(4)]
+    post, decided = hidden(stage)
+    reference, settings = reference_of(decided), stage.settings
+    stage.session.commit()
+    tally: Counter[str] = Counter()
+
+    def count(work: Callable[[Session], Any]) -> Callable[[], None]:
+        def once() -> None:
+            try:
+                with unit_of_work() as session:
+                    work(session)
+                tally["done"] += 1
+            except Conflict as error:
+                tally[error.code] += 1
+
+        return once
+
+    def objects(session: Session) -> None:
+        appeals.appeal(session, reference=reference, by=None, grounds=GROUNDS, now=stage.now)
+
+    at_once(app, [count(objects) for _ in leads])
+    assert tally == {"done": 1, "already-appealed": 3}
+    appeal_id = stage.session.execute(select(Appeal.id)).scalar_one()
+    stage.session.commit()
+    tally.clear()
+
+    def answers(lead: Actor) -> Callable[[Session], None]:
+        def overturn(session: Session) -> None:
+            appeals.decide_appeal(
+                session, appeal_id, by=lead, outcome="overturned", reasons=REASONS, settings=settings, now=stage.now
+            )
+
+        return overturn
+
+    at_once(app, [count(answers(lead)) for lead in leads])
+    assert tally == {"done": 1, "appeal-decided": 3}
+    undone = select(func.count(Decision.id)).where(Decision.undoes_id == decided.decision.id)
+    assert stage.session.execute(undone).scalar_one() == 1
     assert stage.post(post.id).state is PostState.PUBLISHED
     stage.sound()
 
