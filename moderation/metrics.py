@@ -323,12 +323,16 @@ def _at_rank(value: Any, place: Any, size: Any, percent: int) -> ColumnElement[A
 
 
 def _is_first_by_a_person(decision: Any) -> ColumnElement[bool]:
-    """Nobody decided this case before; what the site itself did about it does not count as a look."""
+    """Nobody decided this case before. What the site itself did about it does not count as a look, and what never took
+    effect decided nothing."""
     earlier = aliased(Decision)
     before = exists().where(
-        earlier.case_id == decision.case_id, earlier.round < decision.round, earlier.moderator_id.is_not(None)
+        earlier.case_id == decision.case_id,
+        earlier.round < decision.round,
+        earlier.moderator_id.is_not(None),
+        effective(earlier),
     )
-    return and_(decision.moderator_id.is_not(None), ~before)
+    return and_(decision.moderator_id.is_not(None), effective(decision), ~before)
 
 
 # --- What waits --------------------------------------------------------------------------------------------------
@@ -376,7 +380,7 @@ def _stays(span: Window) -> CTE:
     """
     opened, by_person = (
         epoch(Case.opened_at),
-        exists().where(Decision.case_id == Case.id, Decision.moderator_id.is_not(None)),
+        exists().where(Decision.case_id == Case.id, Decision.moderator_id.is_not(None), effective()),
     )
     decided = (
         select(Case.priority, opened.label("opened"), epoch(Decision.at).label("ended"))
@@ -424,7 +428,7 @@ def _days(session: Session, span: Window) -> tuple[Day, ...]:
     went: dict[tuple[int, Priority], tuple[int, int]] = {}
     for row in session.execute(_changes(span)):
         (came if row.kind == "came" else went)[row.day, row.priority] = (row.cases, int(row.opened))
-    each = select(_day_of(epoch(Decision.at), span).label("day")).where(_during(Decision.at, span)).subquery()
+    each = select(_day_of(epoch(Decision.at), span).label("day")).where(_during(Decision.at, span), effective()).subquery()
     made = session.execute(select(each.c.day, func.count().label("decisions")).group_by(each.c.day))
     decisions = {row.day: row.decisions for row in made}
     none = (0, 0)
@@ -563,7 +567,7 @@ def _taken_back(session: Session, span: Window) -> TakenBack:
         )
         .select_from(Decision)
         .outerjoin(later, later.undoes_id == Decision.id)
-        .where(_during(Decision.at, span))
+        .where(_during(Decision.at, span), effective())
     ).one()
     return TakenBack(*map(int, row))
 
@@ -590,7 +594,7 @@ def _load(session: Session, span: Window) -> tuple[tuple[Load, ...], int]:
     """Who decided how much, and how many more people there are. Decisions of the site itself are nobody's load."""
     each = (
         select(Decision.moderator_id, _day_of(epoch(Decision.at), span).label("day"))
-        .where(_during(Decision.at, span), Decision.moderator_id.is_not(None))
+        .where(_during(Decision.at, span), Decision.moderator_id.is_not(None), effective())
         .subquery()
     )
     whose = (

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from auth.models import Member
 from auth.policy import Actor, Subject
@@ -91,11 +91,17 @@ class Grounds:
     reason: str
 
 
-def effective() -> ColumnElement[bool]:
-    """SQL over Decision: it settled something. Not so one that waits for, or was refused by, its second person, nor
-    one that only passed the case on to the leads."""
-    confirmed = exists().where(Confirmation.decision_id == Decision.id, Confirmation.agrees)
-    return and_(Decision.verdict != Verdict.ESCALATE, or_(not_(Decision.needs_second), confirmed))
+def effective(of: Any = Decision) -> ColumnElement[bool]:
+    """SQL over Decision, or an alias of it: it settled something. Not so one that waits for, or was refused by, its
+    second person, one that only passed the case on to the leads, nor what takes one of these back."""
+    undone = aliased(Decision)
+    of_nothing = exists().where(undone.id == of.undoes_id, not_(_settles(undone)))
+    return and_(_settles(of), not_(of_nothing))
+
+
+def _settles(of: Any) -> ColumnElement[bool]:
+    confirmed = exists().where(Confirmation.decision_id == of.id, Confirmation.agrees)
+    return and_(of.verdict != Verdict.ESCALATE, or_(not_(of.needs_second), confirmed))
 
 
 def has_effect(session: Session, decision: Decision) -> bool:

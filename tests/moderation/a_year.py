@@ -1,7 +1,7 @@
 """A year and a month of a forum and its moderation, as rows: the same for the same `now`, made without any rule.
 
 It holds what is easy to count wrong: cases that wait already when a window begins, cases that came back, were taken
-back, were touched by the site itself first or never by a person, questions that only their asker answered, answers
+back, were touched by the site itself first or never by a person, decisions that never took effect, questions that only their asker answered, answers
 that were removed, newcomers with one post held for days, accounts that are closed, instants with parts of a second.
 """
 
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from auth.models import Member
 from core.vocabulary import AppealOutcome, CaseState, PostKind, PostState, Priority, SubjectKind, ThreadKind, Verdict
 from forum.models import Board, Post, Thread
-from moderation.models import Appeal, Case, Decision
+from moderation.models import Appeal, Case, Confirmation, Decision
 
 DAYS = 400
 MEMBERS = 520
@@ -228,18 +228,39 @@ def _moderate(year: Year, posts: list[dict[str, Any]], moderators: list[int]) ->
     for case_id, story in zip(ids, stories, strict=True):
         decisions += [decision | {"case_id": case_id, "round": n} for n, decision in enumerate(story, start=1)]
     undoings = [decision.pop("undoes") for decision in decisions]
+    seconds = [decision.pop("agrees") for decision in decisions]
     written = year.write(Decision, decisions)
+    _confirm(year, decisions, written, seconds, moderators)
     for decision_id, undoes in zip(written, undoings, strict=True):
         if undoes:
             year.session.get_one(Decision, decision_id).undoes_id = decision_id - 1
     _object(year, decisions, written, {case_id: case["author_id"] for case_id, case in zip(ids, cases, strict=True)})
 
 
+def _confirm(
+    year: Year, decisions: list[dict[str, Any]], ids: list[int], seconds: list[bool | None], moderators: list[int]
+) -> None:
+    """What the second persons said, an hour after the first."""
+    rows = [
+        {
+            "decision_id": decision_id,
+            "first_decider_id": decision["moderator_id"],
+            "confirmed_by": next(one for one in moderators if one != decision["moderator_id"]),
+            "agrees": agrees,
+            "reason": "Read again.",
+            "at": decision["at"] + timedelta(hours=1),
+        }
+        for decision, decision_id, agrees in zip(decisions, ids, seconds, strict=True)
+        if agrees is not None
+    ]
+    year.session.execute(insert(Confirmation), rows)
+
+
 def _object(year: Year, decisions: list[dict[str, Any]], ids: list[int], authors: dict[int, int]) -> None:
     """Objections to one restriction in four, some answered late, some not yet, some of the site's own decisions."""
     chance, rows = year.chance, []
     for decision, decision_id in zip(decisions, ids, strict=True):
-        if decision["verdict"] not in RESTRICTING or chance.random() > 0.25:
+        if decision["verdict"] not in RESTRICTING or decision["needs_second"] or chance.random() > 0.25:
             continue
         opened = decision["at"] + year.a_while(30)
         answered = opened + year.a_while(24 * 9)
@@ -288,11 +309,20 @@ def _unfold(year: Year, case: dict[str, Any], story: list[dict[str, Any]], at: d
     chance = year.chance
     fate = chance.random()
 
-    def decided(verdict: Verdict, who: int | None, when: datetime, *, undoes: bool = False) -> bool:
+    def decided(
+        verdict: Verdict,
+        who: int | None,
+        when: datetime,
+        *,
+        undoes: bool = False,
+        needs_second: bool = False,
+        agrees: bool | None = None,
+    ) -> bool:
         if when >= year.now:
             return False
         rule = "none" if verdict in (Verdict.APPROVE, Verdict.DISMISS) else chance.choices(*_restricting_rules())[0]
-        story.append(_decision(verdict, rule, who, when) | {"undoes": undoes})
+        row = _decision(verdict, rule, who, when)
+        story.append(row | {"undoes": undoes, "needs_second": needs_second, "agrees": agrees})
         return True
 
     who = chance.choices(moderators, (40, 24, 15, 9, 7, 5))[0]
@@ -310,7 +340,19 @@ def _unfold(year: Year, case: dict[str, Any], story: list[dict[str, Any]], at: d
         if fate < 0.04:
             case |= {"state": CaseState.DECIDED, "decided_at": case["opened_at"] + timedelta(minutes=1)}
             return
-    if not decided(verdict, who, at):
+    if 0.2 < fate < 0.3:
+        # Something is said that settles nothing: refused by the second person, called off, lapsed, or passed on.
+        early, other = case["opened_at"] + (at - case["opened_at"]) / 3, chance.choice(moderators)
+        if fate < 0.24:
+            decided(Verdict.REMOVE, other, early, needs_second=True, agrees=False)
+        elif fate < 0.26:
+            if decided(Verdict.HIDE, other, early, needs_second=True):
+                decided(Verdict.RESTORE, other, early + timedelta(seconds=9), undoes=True)
+        else:
+            is_lapsed = fate < 0.28
+            decided(Verdict.HIDE if is_lapsed else Verdict.ESCALATE, other, early, needs_second=is_lapsed)
+    two = verdict in (Verdict.HIDE, Verdict.REMOVE) and 0.3 < fate < 0.5
+    if not decided(verdict, who, at, needs_second=two, agrees=True if two else None):
         return
     if verdict is Verdict.REQUEST_CHANGES:
         case["state"] = CaseState.AWAITING_AUTHOR

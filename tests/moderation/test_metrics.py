@@ -13,7 +13,7 @@ from auth.models import Member
 from core.vocabulary import Priority
 from forum.models import Board, Post, Thread
 from moderation import metrics
-from moderation.models import Appeal, Case, Decision
+from moderation.models import Appeal, Case, Confirmation, Decision
 from tests.forum.counting import counting
 from tests.moderation.a_year import live_through
 from tests.moderation.stage import load_texts
@@ -46,6 +46,8 @@ class Recount:
             return list(self.session.execute(select(table).execution_options(populate_existing=True)).scalars())
 
         self.cases, self.decisions = rows(Case), rows(Decision)
+        self.agreed = {row.decision_id for row in rows(Confirmation) if row.agrees}
+        self.by_id = {decision.id: decision for decision in self.decisions}
         self.posts, self.threads, self.boards = rows(Post), {t.id: t for t in rows(Thread)}, rows(Board)
         self.appeals = rows(Appeal)
         self.members = {member.id: member for member in rows(Member)}
@@ -54,8 +56,14 @@ class Recount:
         self.case = {case.id: case for case in self.cases}
         self.first: dict[int, Any] = {}
         for decision in sorted(self.decisions, key=lambda d: d.round):
-            if decision.moderator_id is not None:
+            if decision.moderator_id is not None and self.took_effect(decision):
                 self.first.setdefault(decision.case_id, decision)
+
+    def took_effect(self, decision: Any) -> bool:
+        """Two agreed where two had to, nobody was only asked to look, and what is taken back had taken effect."""
+        if decision.verdict == "escalate" or (decision.needs_second and decision.id not in self.agreed):
+            return False
+        return decision.undoes_id is None or self.took_effect(self.by_id[decision.undoes_id])
 
     def inside(self, instant: datetime | None) -> bool:
         return instant is not None and self.since <= instant <= self.now
@@ -76,7 +84,8 @@ class Recount:
         return [(self.case[d.case_id], d) for d in self.first.values() if self.inside(d.at)]
 
     def made(self) -> list[Any]:
-        return [d for d in self.decisions if self.inside(d.at)]
+        """What was decided in the window and took effect."""
+        return [d for d in self.decisions if self.inside(d.at) and self.took_effect(d)]
 
 
 def check_window(found: metrics.Metrics, recount: Recount) -> None:
@@ -163,6 +172,9 @@ def check_decisions(found: metrics.Metrics, recount: Recount) -> None:
     for rows in (found.verdicts, found.rules):
         counts = [row.decisions for row in rows]  # type: ignore[attr-defined]
         assert counts == sorted(counts, reverse=True)
+    said = [d for d in recount.decisions if recount.inside(d.at)]
+    assert 10 < len(made) < len(said) - 5, "some never took effect"
+    assert any(d.needs_second for d in made)
     assert {row.title for row in found.rules} >= {"No rule broken", "No amounts of medicine"}
 
 

@@ -142,6 +142,22 @@ def test_nothing_else_is_decided_while_a_second_person_is_awaited(stage: Stage) 
     stage.sound()
 
 
+def test_what_was_called_off_leaves_the_decision_before_it_in_force(stage: Stage) -> None:
+    post, case = stage.reported()
+    end = stage.now + timedelta(days=2)
+    hidden = stage.decide(case, V.HIDE, until=end)
+    stage.undo(stage.decide(case, V.REMOVE, severe=True))
+    restored = stage.decide(case, V.RESTORE)
+    assert restored.decision.undoes_id == hidden.decision.id
+    assert stage.post(post.id).state is PostState.PUBLISHED
+    post, case = stage.reported()
+    stage.decide(case, V.HIDE, until=end)
+    stage.undo(stage.decide(case, V.REMOVE, severe=True))
+    assert decisions.restore_due(stage.session, now=end) == 1
+    assert stage.post(post.id).state is PostState.PUBLISHED
+    stage.sound()
+
+
 def test_a_confirmed_decision_is_taken_back_like_any_other(stage: Stage) -> None:
     post, case = stage.reported()
     decided = stage.decide(case, V.REMOVE, severe=True)
