@@ -129,6 +129,10 @@ def _cases() -> Iterator[tuple[str, Select[Any]]]:
             )
         ),
     )
+    yield (
+        "cases about which somebody was called at no time",
+        select(Case.id).where(Case.breach_level > 0, Case.breached_at.is_(None)),
+    )
     decided = exists().where(Decision.case_id == Case.id)
     yield "decided cases without a decision", select(Case.id).where(Case.state == CaseState.DECIDED, not_(decided))
     last = select(func.max(Decision.round)).where(Decision.case_id == Case.id).scalar_subquery()

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from auth import flows, mailer
 from core import audit
 from core.db import db, unit_of_work, utc_now
+from core.errors import NotFound
 from core.web import settings
 from forum.gate import of as gate_of
-from moderation import canned, decisions, demo, ladder, lateness, screen, statements, transparency, triage
+from moderation import canned, decisions, demo, desk, ladder, lateness, screen, statements, transparency, triage
 from moderation.signals import rulebook
 from moderation.signals.contract import Draft
 
@@ -113,6 +114,19 @@ def verify_log(as_json: bool, against: str | None) -> None:
         click.echo(f"{count} entries, the chain is whole.")
     if broken:
         sys.exit(1)
+
+
+@moderation.command("sensitive")
+@click.argument("board")
+@click.option("--off", is_flag=True, help="Back to the usual time.")
+def mark_sensitive(board: str, off: bool) -> None:
+    """On this board (its slug) a person must look in half the usual time, from the next case on."""
+    with unit_of_work() as session:
+        try:
+            desk.mark_sensitive(session, board, sensitive=not off, now=utc_now())
+        except NotFound as error:
+            raise click.ClickException(f"There is no board {board!r}.") from error
+    click.echo(f"{board}: {'the usual time' if off else 'half the usual time'}.")
 
 
 @moderation.command("statements")

@@ -28,7 +28,10 @@ TEAM = ["/moderation/talk/", "/moderation/talk/1", "/moderation/talk/new", "/mod
 TEAM += ["/moderation/threads/1", "/boards/backache/notice", "/moderation/members/cora/notes", "/threads/2/-"]
 PAGES = {
     "cora": ((), EVERYBODY + MEMBER),
-    "mo": ((Role.MODERATOR,), ["/moderation/", "/moderation/recent", "/moderation/cases/10", "/moderation/cases/12"]),
+    "mo": (
+        (Role.MODERATOR,),
+        ["/moderation/", "/moderation/recent", "/moderation/cases/10", "/moderation/cases/12", "/moderation/desk"],
+    ),
     "max": ((Role.MODERATOR,), TEAM),
     "lea": (
         (Role.LEAD,),

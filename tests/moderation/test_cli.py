@@ -68,6 +68,17 @@ def test_triage_names_the_line_that_it_cannot_read(app: Flask, stage: Stage) -> 
         assert len(done.stdout.splitlines()) == 1
 
 
+def test_a_board_is_marked_as_sensitive_and_back(app: Flask, stage: Stage) -> None:
+    stage.held()
+    assert run(app, stage, "sensitive", "backache").exit_code == 0
+    _, case = stage.held()
+    assert (case.due_at - case.opened_at).total_seconds() == 12 * 3600
+    assert run(app, stage, "sensitive", "backache", "--off").exit_code == 0
+    _, case = stage.held()
+    assert (case.due_at - case.opened_at).total_seconds() == 24 * 3600
+    assert run(app, stage, "sensitive", "nowhere").exit_code == 1
+
+
 def test_verify_log_finds_the_first_changed_entry(app: Flask, stage: Stage) -> None:
     for _ in range(3):
         _, case = stage.held()
