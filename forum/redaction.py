@@ -7,23 +7,25 @@ The rule, also in docs/moderation.md:
 - In other posts of the thread, words of at least `THREAD_CHARS` characters go; shorter ones in quoted lines (`> …`).
 - On the rest of the board, words of at least `BOARD_CHARS` characters go.
 - In the author's drafts, and in what was not sent yet, words of at least `FREE_CHARS` characters go.
+- In what the asker wrote in answer to the questions: as in their first post, or as in other posts of the thread.
 White space and letter case do not matter. The words are kept in `Redaction`, so that they can be put back.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from content.models import IntakeField
 from core import markup
 from core.outbox import OutboxMessage
-from core.vocabulary import PostState
+from core.vocabulary import PostKind, PostState
 from forum import revisions
-from forum.models import Board, Draft, Post, Redaction, Revision, Thread
+from forum.models import Board, Draft, IntakeAnswer, Post, Redaction, Revision, Thread
 
 REPLACEMENT = "[taken out]"
 FREE_CHARS = 4
@@ -105,12 +107,14 @@ def redact(
     """
     words = [_words(revision, *span) for span in spans]
     done = Redacted()
-    _cut(session, revision, _places(revision, words, marked=spans), done, decision_id=decision_id, now=now)
     own = session.get_one(Post, revision.post_id, populate_existing=True)
+    repeated = _repeated(session, own, [word.text for word in words])
+    _lock_places(session, {own.id, *(other.post_id for other in repeated)})
+    _cut(session, revision, _places(revision, words, marked=spans), done, decision_id=decision_id, now=now)
     mine = select(Revision).where(Revision.post_id == own.id, Revision.id != revision.id).order_by(Revision.id)
     for other in session.execute(mine.execution_options(populate_existing=True)).scalars().all():
         _cut(session, other, _places(other, words), done, decision_id=decision_id, now=now)
-    for other in _repeated(session, own, words):
+    for other in repeated:
         _cut(session, other, _places_elsewhere(other, words), done, decision_id=decision_id, now=now)
     # A text of the author's other posts may be cut too; whoever else repeated the words is told.
     for revision_id in done.cuts:
@@ -118,9 +122,16 @@ def redact(
         if changed.author_id != own.author_id:
             done.others[changed.post_id] = changed.author_id
     free = [word.text for word in words if word.size >= FREE_CHARS]
+    _cut_intake(session, own, words)
     _cut_drafts(session, own, free)
     _cut_unsent(session, free)
     return done
+
+
+def repeating(session: Session, post_id: int, words: Sequence[str]) -> set[int]:
+    """The other posts whose texts may repeat these words of a post: those that a redaction could change."""
+    post = session.get_one(Post, post_id)
+    return {revision.post_id for revision in _repeated(session, post, words)}
 
 
 def put_back(session: Session, decision_id: int, *, now: datetime) -> dict[int, list[Cut]]:
@@ -139,6 +150,8 @@ def put_back(session: Session, decision_id: int, *, now: datetime) -> dict[int, 
     for row in rows:
         by_revision.setdefault(row.revision_id, []).append(row)
     cuts: dict[int, list[Cut]] = {}
+    touched = select(Revision.post_id).where(Revision.id.in_(list(by_revision)))
+    _lock_places(session, set(session.execute(touched).scalars()))
     for revision_id, mine in by_revision.items():
         revision = session.get_one(Revision, revision_id, populate_existing=True)
         for row in mine:
@@ -229,11 +242,11 @@ def _outside_of_replacements(text: str, spans: Sequence[tuple[int, int]]) -> lis
     return [span for span in free if text[span[0] : span[1]].strip()]
 
 
-def _repeated(session: Session, post: Post, words: Sequence[_Words]) -> Iterator[Revision]:
+def _repeated(session: Session, post: Post, words: Sequence[str]) -> Sequence[Revision]:
     """Texts of other posts that may repeat the words: of the thread, and for long words of the whole board."""
-    pieces = {max(word.text.split(), key=len): word.size for word in words if word.text.strip()}
+    pieces = {max(text.split(), key=len): len(text.strip()) for text in words if text.strip()}
     if not pieces:
-        return
+        return []
     board_id = select(Thread.board_id).where(Thread.id == post.thread_id).scalar_subquery()
     here = Post.thread_id == post.thread_id
     holds = [_holds(piece) & here for piece in pieces]
@@ -246,7 +259,7 @@ def _repeated(session: Session, post: Post, words: Sequence[_Words]) -> Iterator
         .order_by(here.desc(), Revision.id)
         .limit(MOST_TEXTS)
     )
-    yield from session.execute(stmt.execution_options(populate_existing=True)).scalars().all()
+    return session.execute(stmt.execution_options(populate_existing=True)).scalars().all()
 
 
 def _holds(piece: str) -> Any:
@@ -269,6 +282,16 @@ def _places_elsewhere(revision: Revision, words: Sequence[_Words]) -> dict[str, 
                     spans.append(match.span())
         found[part] = _outside_of_replacements(text, merged(spans))
     return found
+
+
+def _lock_places(session: Session, post_ids: Collection[int]) -> None:
+    """The threads and boards that show these posts, each kind in order: whoever else changes one of them takes a
+    thread before its board too."""
+    of_posts = select(Post.thread_id).where(Post.id.in_(post_ids))
+    threads = select(Thread.board_id).where(Thread.id.in_(of_posts)).order_by(Thread.id).with_for_update(key_share=True)
+    board_ids = set(session.execute(threads).scalars())
+    boards = select(Board.id).where(Board.id.in_(board_ids)).order_by(Board.id)
+    session.execute(boards.with_for_update(key_share=True)).all()
 
 
 # --- Taking them out ---------------------------------------------------------------------------------------------
@@ -374,6 +397,27 @@ def _render(session: Session, revision: Revision) -> None:
         .values(version=Board.version + 1)
         .execution_options(synchronize_session=False)
     )
+
+
+def _cut_intake(session: Session, post: Post, words: Sequence[_Words]) -> None:
+    """What the asker wrote in answer to the questions, like the thread's other texts. Offered answers hold nobody's
+    words."""
+    least = FREE_CHARS if post.kind is PostKind.OPENING else THREAD_CHARS
+    gone = [word.text for word in words if word.size >= least]
+    if not gone:
+        return
+    written = (
+        select(IntakeAnswer)
+        .join(Thread, Thread.id == IntakeAnswer.thread_id)
+        .join(Board, Board.id == Thread.board_id)
+        .outerjoin(
+            IntakeField, and_(IntakeField.condition_id == Board.condition_id, IntakeField.key == IntakeAnswer.key)
+        )
+        .where(IntakeAnswer.thread_id == post.thread_id, func.coalesce(IntakeField.type, "text") == "text")
+    )
+    for answer in session.execute(written).scalars().all():
+        answer.values, answer.shown = cleaned(answer.values, gone), without(answer.shown, gone)
+    session.flush()
 
 
 def _cut_drafts(session: Session, post: Post, words: Sequence[str]) -> None:

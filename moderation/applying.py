@@ -11,7 +11,7 @@ from auth.models import Member
 from auth.policy import Actor
 from core.config import Settings
 from core.notifications import notify
-from core.vocabulary import NotificationKind, PostState, RevisionState, Verdict
+from core.vocabulary import LIVE_CASE_STATES, NotificationKind, PostState, RevisionState, Verdict
 from forum import labels, lifecycle, redaction, revisions
 from forum.models import Post, Revision, Thread
 from moderation import reports, sanctions, statements, terms
@@ -118,6 +118,7 @@ def _redact(session: Session, situation: Situation, decision: Decision, *, now: 
     words = [situation.text[span["start"] : span["end"]] for span in decision.terms["redactions"]]
     done = redaction.redact(session, revision, spans, decision_id=decision.id, now=now)
     _move_findings(session, done.cuts)
+    _read_again(session, post.id, done.cuts)
     _clean_statements(session, post.id, words)
     for post_id, author_id in sorted(done.others.items()):
         if session.execute(select(Member.closed_at).where(Member.id == author_id)).scalar() is None:
@@ -146,6 +147,17 @@ def _move_findings(session: Session, cuts: Mapping[int, Sequence[redaction.Cut]]
     session.flush()
 
 
+def _read_again(session: Session, post_id: int, cuts: Mapping[int, Sequence[redaction.Cut]]) -> None:
+    """Whoever reads a case about another post whose text has changed decides, and marks words, on an old text."""
+    others = select(Revision.post_id).where(Revision.id.in_(list(cuts)), Revision.post_id != post_id)
+    session.execute(
+        update(Case)
+        .where(Case.post_id.in_(others), Case.state.in_(LIVE_CASE_STATES))
+        .values(version=Case.version + 1)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _clean_statements(session: Session, post_id: int, words: Sequence[str]) -> None:
     """Earlier statements about the post quote it: the words go there too."""
     long_enough = [word for word in words if len(word.strip()) >= redaction.FREE_CHARS]
@@ -168,7 +180,9 @@ def _clean_statements(session: Session, post_id: int, words: Sequence[str]) -> N
 def take_back(session: Session, undone: Decision, *, by_decision: Decision, now: datetime) -> None:
     """What a decision left beside the post's state: words, label, lock, sanction. Doing it twice changes nothing."""
     if undone.verdict is Verdict.REDACT:
-        _move_findings(session, redaction.put_back(session, undone.id, now=now))
+        cuts = redaction.put_back(session, undone.id, now=now)
+        _move_findings(session, cuts)
+        _read_again(session, session.get_one(Case, undone.case_id).post_id or 0, cuts)
     if undone.verdict is Verdict.LABEL:
         labels.lift(session, undone.id, now=now)
     if undone.verdict is Verdict.LOCK:

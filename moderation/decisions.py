@@ -167,6 +167,8 @@ def decide(
     Raises NotFound, Forbidden("conflict-of-interest" …), VersionMissing, Conflict ("claim-taken", "case-changed",
     "case-moot" …), Invalid ("verdict-not-allowed", "warning-missing", or errors on the field that is wrong).
     """
+    if verdict in (V.REDACT, V.RESTORE):
+        rulings.lock_copies(session, case_id, terms.named(session, case_id, redactions, words))
     situation = rulings.lock(session, case_id, by, now=now)
     case = situation.case
     chosen = _verdict(verdict)

@@ -3,7 +3,7 @@
 Rows are locked in the order post, case, thread, board, member; the audit chain comes last.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,8 +20,8 @@ from core.errors import Conflict, Invalid, NotFound
 from core.notifications import notify
 from core.text import is_blank, normalise
 from core.vocabulary import Action, CaseState, NotificationKind, PostState, SubjectKind, Verdict
-from forum import lifecycle, revisions
-from forum.models import Post, Revision
+from forum import lifecycle, redaction, revisions
+from forum.models import Post, Redaction, Revision
 from moderation import cases, rules, statements
 from moderation.models import Case, Confirmation, Decision, Finding, Statement
 from moderation.signals.contract import join
@@ -122,6 +122,23 @@ def lock(session: Session, case_id: int, by: Actor, *, now: datetime) -> Situati
     session.execute(select(Case.id).where(Case.id == case_id).with_for_update())
     case, subject = cases.admit(session, case_id, by, Action.DECIDE_CASE, now=now)
     return situation_of(session, case, subject)
+
+
+def lock_copies(session: Session, case_id: int, words: Sequence[str] = ()) -> None:
+    """Every post whose words a redaction of this case took out, or may take out now, in the order of their ids and
+    before any other row. Otherwise two redactions of posts that quote each other could wait for each other."""
+    found = session.execute(select(Case.post_id).where(Case.id == case_id)).one_or_none()
+    if found is None or found.post_id is None:
+        return
+    cut = (
+        select(Revision.post_id)
+        .join(Redaction, Redaction.revision_id == Revision.id)
+        .join(Decision, Decision.id == Redaction.decision_id)
+        .where(Decision.case_id == case_id, Redaction.lifted_at.is_(None))
+    )
+    ids = {found.post_id, *session.execute(cut).scalars(), *redaction.repeating(session, found.post_id, words)}
+    posts = select(Post.id).where(Post.id.in_(ids)).order_by(Post.id)
+    session.execute(posts.with_for_update(key_share=True)).all()
 
 
 def lock_unasked(session: Session, case_id: int) -> Situation:

@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from auth.policy import Actor
+from auth.policy import Actor, Subject
 from core.errors import Invalid
 from core.vocabulary import PostState, Verdict
 from forum import labels, redaction
 from forum.models import Thread
 from moderation import sanctions
-from moderation.rulings import Situation
+from moderation.models import Case
+from moderation.rulings import Situation, situation_of
 
 MOST_REDACTIONS = 100
 MOST_DAYS = 365
@@ -85,6 +86,22 @@ def read(
     if situation.is_edit and verdict in (Verdict.REDACT, Verdict.LABEL):
         stored["is_edit"] = True
     return stored
+
+
+def named(
+    session: Session, case_id: int, redactions: Sequence[Mapping[str, Any]] | None, words: Sequence[str] | None
+) -> list[str]:
+    """The words that are to be taken out, unchecked and before anything is locked: to know what to lock."""
+    case = session.get(Case, case_id)
+    if case is None or case.post_id is None or not (redactions or words):
+        return []
+    text = situation_of(session, case, Subject()).text
+    found = [str(one) for one in words or ()][: MOST_REDACTIONS + 1]
+    for one in list(redactions or ())[: MOST_REDACTIONS + 1]:
+        start, end = (one.get("start"), one.get("end")) if isinstance(one, Mapping) else (None, None)
+        if _is_number(start) and _is_number(end) and 0 <= start < end:
+            found.append(text[start:end])
+    return found
 
 
 def _refuse_strangers(verdict: Verdict, given: Given, errors: list[tuple[str, str]]) -> None:

@@ -140,6 +140,8 @@ def _finish(
 
 def _lock_for_undo(session: Session, undone: Decision, by: Actor, *, now: datetime) -> Situation:
     """As for a decision, but with the text that was judged then, and for whom may take it back."""
+    if undone.verdict is Verdict.REDACT:
+        rulings.lock_copies(session, undone.case_id)
     situation = rulings.lock(session, undone.case_id, by, now=now)
     subject = replace(situation.subject, decider_id=undone.moderator_id)
     require(by, Action.UNDO_DECISION, subject)
@@ -257,6 +259,8 @@ def reverse(
     """
     if by.id is not None and by.id == decision.moderator_id:
         raise Forbidden("first-decider", "You took part in the decision. Somebody else looks at it now.")
+    if decision.verdict is Verdict.REDACT:
+        rulings.lock_copies(session, decision.case_id)
     situation = rulings.judging(session, rulings.lock_unasked(session, decision.case_id), decision)
     if session.execute(select(exists().where(Decision.undoes_id == decision.id))).scalar():
         raise Conflict("already-taken-back", "This decision was taken back already.")

@@ -213,3 +213,45 @@ def test_authors_reporters_and_moderators_meet_on_the_same_posts_without_harm(ap
     assert refusals and refusals <= {f"refused with {status}" for status in (403, 404, 409, 422)}
     stage.session.expire_all()
     stage.sound()
+
+
+def test_redactions_of_posts_that_quote_each_other_never_wait_for_each_other(app: Flask, stage: Stage) -> None:
+    pairs = []
+    for number in range(8):
+        mine, yours = f"the pharmacy in Elm Street {number}", f"my cousin from Oakham {number}"
+        first = stage.ask(body=f"I went to {mine}. You said: {yours}.").post
+        second = stage.ask(stage.dan, body=f"I wrote of {yours}. You said: {mine}.").post
+        for post in (first, second):
+            stage.report(post, stage.ben, rule="R8-privacy-others")
+        pairs.append(((stage.case_of(first).id, mine), (stage.case_of(second).id, yours)))
+    stage.session.commit()
+    done: Counter[str] = Counter()
+
+    def redact(by: Actor, side: int) -> Callable[[], None]:
+        def run() -> None:
+            for pair in pairs:
+                case_id, words = pair[side]
+                try:
+                    with unit_of_work() as session:
+                        decisions.decide(
+                            session,
+                            case_id,
+                            by=by,
+                            version=session.get_one(Case, case_id).version,
+                            verdict=Verdict.REDACT,
+                            rule="R8-privacy-others",
+                            reason="It says where somebody can be found.",
+                            words=[words],
+                            settings=stage.settings,
+                            now=utc_now(),
+                        )
+                    done["redacted"] += 1
+                except Conflict as refused:
+                    done[refused.code] += 1
+
+        return run
+
+    at_once(app, [redact(stage.mo, 0), redact(stage.mia, 1)])
+    assert set(done) <= {"redacted", "case-changed"} and done["redacted"] >= len(pairs)
+    stage.session.expire_all()
+    stage.sound()

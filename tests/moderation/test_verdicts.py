@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from content.models import Article
+from content.models import Article, IntakeField
 from core import outbox
-from core.errors import Forbidden, Invalid
+from core.errors import Conflict, Forbidden, Invalid
 from core.fulltext import SearchEntry
 from core.outbox import OutboxMessage
-from core.vocabulary import CaseState, NoteKind, PostKind, PostState, RevisionState, Verdict
+from core.vocabulary import CaseState, NoteKind, PostKind, PostState, RevisionState, Verdict, Visibility
 from forum import labels
-from forum.models import Draft, PostLabel, Redaction, Revision, Thread
+from forum.models import Draft, IntakeAnswer, PostLabel, Redaction, Revision, Thread
 from forum.redaction import REPLACEMENT
 from moderation import decisions
 from moderation.models import CaseNote, Decision, Finding
@@ -113,6 +113,57 @@ def test_drafts_and_unsent_mail_lose_the_words_but_not_their_address(stage: Stag
     assert stage.session.get_one(Draft, draft.id, populate_existing=True).body == f"Or {REPLACEMENT}."
     payload = stage.session.execute(select(OutboxMessage.payload).where(OutboxMessage.kind == "mail")).scalars().all()
     assert {"to": SECRET, "words": f"said {REPLACEMENT}"} in payload
+
+
+def test_answers_to_the_intake_questions_lose_the_words_but_offered_answers_stay(stage: Stage) -> None:
+    post = published(stage, f"Write to {SECRET}; I am sitting all day.")
+    typed = {"thread_id": post.thread_id, "label": "Anything else?", "visibility": Visibility.PRIVATE, "position": 0}
+    said = f"My mail is {SECRET}, sitting is bad."
+    stage.session.add_all(
+        [
+            IntakeField(
+                condition_id=stage.condition.id,
+                position=1,
+                key="job",
+                label="Job",
+                why_asked="It matters.",
+                type="choice",
+                options=[{"value": "sitting", "label": "Sitting"}],
+                default_visibility=Visibility.PRIVATE,
+                allowed_visibility=["private"],
+            ),
+            IntakeAnswer(key="more", values=[said], shown=said, **typed),
+            IntakeAnswer(key="job", values=["sitting"], shown="Sitting", **typed),
+        ]
+    )
+    stage.report(post, stage.ben, rule="R7-privacy-own")
+    stage.decide(stage.case_of(post), V.REDACT, words=[SECRET, "sitting"])
+    rows = stage.session.execute(select(IntakeAnswer.key, IntakeAnswer.values, IntakeAnswer.shown)).all()
+    assert {row.key: (row.values, row.shown) for row in rows} == {
+        "more": (
+            [f"My mail is {REPLACEMENT}, {REPLACEMENT} is bad."],
+            f"My mail is {REPLACEMENT}, {REPLACEMENT} is bad.",
+        ),
+        "job": (["sitting"], "Sitting"),
+    }
+
+
+def test_who_reads_a_case_whose_text_another_redaction_has_cut_reads_it_again(stage: Stage) -> None:
+    post = published(stage, f"Write to {SECRET} please.")
+    other = published(stage, f"She said {SECRET} and a word to mark.")
+    for one in (post, other):
+        stage.report(one, stage.ben, rule="R7-privacy-own")
+    seen = stage.case_of(other)
+    version, spans = seen.version, spans_of(join("Why does it hurt?", other.source), "a word to mark")
+    decided = stage.decide(stage.case_of(post), V.REDACT, words=[SECRET])
+    with pytest.raises(Conflict) as stale:
+        stage.decide(seen, V.REDACT, redactions=spans, version=version)
+    assert stale.value.code == "case-changed"
+    version = stage.case(seen.id).version
+    stage.undo(decided)
+    assert stage.case(seen.id).version == version + 1
+    assert SECRET in stage.post(other.id).source
+    stage.sound()
 
 
 def test_redaction_publishes_what_waited_without_the_words_and_undo_makes_it_wait_with_them(stage: Stage) -> None:
