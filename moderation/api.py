@@ -422,7 +422,7 @@ class MetricsSchema(Schema):
         allow_none=True, metadata={"description": "overturned and partly of all appeals decided; null without any"}
     )
     appeals = fields.Nested(ObjectionsSchema, attribute="objections")
-    skips = fields.Integer(allow_none=True, metadata={"description": "null until cases can be skipped"})
+    skips = fields.Integer(metadata={"description": "how often a moderator let a case pass"})
     moderators = fields.List(fields.Nested(LoadSchema), attribute="load", metadata={"description": "at most 50"})
     moderators_left_out = fields.Integer(attribute="load_left_out")
     answers = fields.Nested(AnswersSchema)
