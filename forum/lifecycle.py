@@ -20,7 +20,7 @@ from forum import indexing, revisions
 from forum.models import Board, Post, Thread
 
 _TABLE: dict[PostState, tuple[PostState, ...]] = {
-    PostState.DRAFT: (PostState.HELD, PostState.PUBLISHED, PostState.SHIELDED, PostState.WITHDRAWN),
+    PostState.DRAFT: (PostState.HELD, PostState.PUBLISHED, PostState.SHIELDED),
     PostState.HELD: (
         PostState.PUBLISHED,
         PostState.REJECTED,

@@ -6,7 +6,7 @@ Read and checked once, when the decision is made; stored in `Decision.terms`, so
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -98,7 +98,8 @@ def named(
     text = situation_of(session, case, Subject()).text
     found = [str(one) for one in words or ()][: MOST_REDACTIONS + 1]
     for one in list(redactions or ())[: MOST_REDACTIONS + 1]:
-        start, end = (one.get("start"), one.get("end")) if isinstance(one, Mapping) else (None, None)
+        start: Any = one.get("start") if isinstance(one, Mapping) else None
+        end: Any = one.get("end") if isinstance(one, Mapping) else None
         if _is_number(start) and _is_number(end) and 0 <= start < end:
             found.append(text[start:end])
     return found
@@ -124,7 +125,8 @@ def _spans(situation: Situation, given: Given, errors: list[tuple[str, str]]) ->
     text = situation.text
     found: list[tuple[int, int]] = []
     for one in list(given.redactions or ())[: MOST_REDACTIONS + 1]:
-        start, end = (one.get("start"), one.get("end")) if isinstance(one, Mapping) else (None, None)
+        start: Any = one.get("start") if isinstance(one, Mapping) else None
+        end: Any = one.get("end") if isinstance(one, Mapping) else None
         if not _is_number(start) or not _is_number(end) or not 0 <= start < end <= len(text):
             errors.append(("redactions", f"Each needs a start and an end within the text of {len(text):,} characters."))
             return []
@@ -147,7 +149,7 @@ def _spans(situation: Situation, given: Given, errors: list[tuple[str, str]]) ->
     return found
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 

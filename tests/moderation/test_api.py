@@ -60,7 +60,7 @@ def test_the_chain_from_report_to_statement_to_undo(stage: Stage, call) -> None:
     full = mo("GET", f"/moderation/cases/{case_id}", 200)
     assert full["reports"][0]["note"] == "<b>An ad</b>"
     assert full["reports"][0]["reporter"]["handle"] == "ben"
-    assert set(full["allowed_verdicts"]) == {"dismiss", "hide", "remove"}
+    assert set(full["allowed_verdicts"]) == {"dismiss", "redact", "label", "shield", "hide", "remove", "escalate"}
     assert full["author"]["approved_count"] == 4 and full["claimed_by"] == "mo"
     sent = {"version": full["version"], "verdict": "remove", "rule": "R9-no-ads", "reason": "It sells something."}
     done = mo("POST", f"/moderation/cases/{case_id}/decisions", 201, json=sent)
