@@ -20,7 +20,7 @@ from forum import posting
 from forum.models import Post
 from moderation import canned, reports
 from moderation.models import Case, CaseView, Decision
-from tests.flows.scene import load_starter, sign_in_on
+from tests.flows.scene import load_starter, sign_in_on, tab_to
 from tests.moderation.stage import GATE
 from tests.support.browser import Pages
 from tests.support.cast import actor_of
@@ -276,15 +276,6 @@ def test_twenty_cases_by_taps_on_a_phone(queue: Queue, mo: Member, new_page: Pag
 
 
 # --- Without scripts, by Tab and Enter ---------------------------------------------------------------------------
-
-
-def tab_to(page: Page, locator) -> None:
-    """Go on by Tab until this has the focus; a keyboard reaches it, or the test fails."""
-    for _ in range(150):
-        if locator.evaluate("element => element === document.activeElement"):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"Tab never reached {locator}")
 
 
 def by_tab(page: Page, verdict: Verdict) -> int:

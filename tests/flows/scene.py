@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from auth.models import Member
 from core.cli import work
@@ -52,6 +52,15 @@ def sign_in_on(page: Page, member: Member) -> None:
         page.get_by_label("Code").fill(code_for(member))
         page.get_by_role("main").get_by_role("button", name="Sign in").click()
     expect(page.locator("form[action='/logout']").first).to_be_attached()
+
+
+def tab_to(page: Page, locator: Locator) -> None:
+    """Go on by Tab until this has the focus; a keyboard reaches it, or the test fails."""
+    for _ in range(150):
+        if locator.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab never reached {locator}")
 
 
 def seen_at(page: Page, path: str) -> tuple[int, str]:
