@@ -92,13 +92,11 @@ def put(
 def lift(session: Session, decision_id: int, *, now: datetime) -> bool:
     """Take the label of a decision off again; the one that it replaced comes back. Returns whether it was live."""
     label = session.execute(
-        select(PostLabel)
-        .where(PostLabel.decision_id == decision_id, PostLabel.lifted_at.is_(None))
-        .execution_options(populate_existing=True)
+        select(PostLabel).where(PostLabel.decision_id == decision_id).execution_options(populate_existing=True)
     ).scalar_one_or_none()
     if label is None:
         return False
-    label.lifted_at = now
+    replaced_at, label.lifted_at = label.lifted_at, now
     session.flush()  # the database allows one live label
     before = session.execute(
         select(PostLabel)
@@ -108,10 +106,12 @@ def lift(session: Session, decision_id: int, *, now: datetime) -> bool:
         .execution_options(populate_existing=True)
     ).scalar_one_or_none()
     if before is not None:
-        before.lifted_at = None
+        # Live again; or, where this label had been replaced itself, the one that comes back after its successor.
+        before.lifted_at = replaced_at
         session.flush()
-    _show(session, label.post_id)
-    return True
+    if replaced_at is None:
+        _show(session, label.post_id)
+    return replaced_at is None
 
 
 def _show(session: Session, post_id: int) -> None:

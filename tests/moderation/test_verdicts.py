@@ -388,3 +388,20 @@ def test_a_comment_is_labelled_and_redacted_like_any_post(stage: Stage) -> None:
     stage.decide(stage.case_of(comment), V.REDACT, words=["the corner shop"])
     assert stage.post(comment.id).source == f"Ask at {REPLACEMENT}, they sell it."
     stage.sound()
+
+
+def test_a_label_taken_back_after_it_was_replaced_never_comes_back(stage: Stage, article: Article) -> None:
+    post, case = stage.reported()
+    said = [{"text": text, "reference": "backache#treatments"} for text in ("First.", "Second.", "Third.")]
+    later = [stage.now + timedelta(minutes=number) for number in range(5)]
+    made = [stage.decide(case, V.LABEL, stage.lea, label=label, now=at) for label, at in zip(said, later, strict=False)]
+    decisions.reverse(
+        stage.session, made[1].decision, by=stage.mia, reason="Wrong.", settings=stage.settings, now=later[3]
+    )
+    live = select(PostLabel.text).where(PostLabel.post_id == post.id, PostLabel.lifted_at.is_(None))
+    assert stage.session.execute(live).scalars().all() == ["Third."]
+    decisions.reverse(
+        stage.session, made[2].decision, by=stage.mia, reason="Wrong.", settings=stage.settings, now=later[4]
+    )
+    assert stage.session.execute(live).scalars().all() == ["First."]
+    stage.sound()
