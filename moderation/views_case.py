@@ -179,6 +179,7 @@ def case_page(
             form=form or forms.DecisionForm(),
             undo=undo or forms.DecisionForm(),
             undo_id=undo_id,
+            second=second or forms.DecisionForm(),
             conflict=conflict,
             sanction=read_sanction(request.form),
         )

@@ -21,6 +21,7 @@ def member_case_page(
     form: DecisionForm,
     undo: DecisionForm,
     undo_id: int | None,
+    second: DecisionForm,
     conflict: Conflict | None,
     sanction: dict[str, Any] | None,
     **more: Any,
@@ -32,7 +33,7 @@ def member_case_page(
     board_id = member_cases.board_of(session, case.row.id)
     return page(
         "member_case",
-        409 if conflict else 422 if form.errors or undo.errors else 200,
+        409 if conflict else 422 if form.errors or undo.errors or second.errors else 200,
         case=case,
         record=member_cases.record(session, member_id, by=actor, now=now),
         notes=member_cases.notes(session, case.row.id),
@@ -42,6 +43,7 @@ def member_case_page(
         form=form,
         undo=undo,
         undo_id=undo_id,
+        second=second,
         conflict=conflict,
         sanction=sanction,
         **more,

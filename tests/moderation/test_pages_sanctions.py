@@ -274,6 +274,8 @@ def test_the_end_of_an_account_takes_two_browsers(
     ).scalar_one()
     assert case.state is CaseState.AWAITING_SECOND
     decision_id = desk.session.execute(select(Decision.id).where(Decision.case_id == case.id)).scalar_one()
+    silent = desk.post(mo, f"/moderation/decisions/{decision_id}/confirm", agrees="0", reason="")
+    assert silent.status_code == 422 and 'href="#second-reason"' in html_of(silent)
     scope = ("read", "write", "moderate")
     path = f"/api/v1/moderation/decisions/{decision_id}/confirmations"
     first = desk.app.test_client().post(path, json={"agrees": True}, headers=bearer(lea, scope))
