@@ -20,7 +20,7 @@ from core.config import Settings
 from core.vocabulary import PostKind, PostState, SanctionKind, Verdict
 from forum import labels, redaction
 from forum.models import Post, Revision, Thread
-from moderation import help_lines, sanctions, transparency
+from moderation import help_lines, rules, sanctions, transparency
 from moderation.models import Case, Decision, Finding, Report, Statement
 from moderation.signals import crisis, rulebook
 
@@ -136,6 +136,8 @@ KINDS = {
 
 WHAT = {PostKind.ANSWER: "answer", PostKind.COMMENT: "comment"}
 SCOPE = "This holds everywhere on this site, in every country."
+# Where only a publication was taken back.
+NO_BREACH = "We do not say that it breaks a rule. We read it again before others see it."
 OTHER_ROUTES = (
     "If we do not agree in the end, you can turn to a certified body that settles such disputes out of court, "
     "to the regulator for online services in your country, or to a court."
@@ -275,7 +277,7 @@ def _sentences(session: Session, about: _About, *, settings: Settings) -> dict[s
         "facts": _facts(about),
         "source": _source(was_reported=about.reports > 0, held=about.held),
         "automation": _automation(about),
-        "ground": f"This is about our rule {decision.rule_code}, version {decision.rule_version}: {rule.title}.",
+        "ground": _ground(decision, rule),
         "redress": (
             f"If you think that we are wrong, you can object until {deadline(about.now):%-d %B %Y}. It costs nothing. "
             f"Use the button on this page, at {settings.base_url}/decisions/{about.reference}; you need not sign in. "
@@ -287,6 +289,12 @@ def _sentences(session: Session, about: _About, *, settings: Settings) -> dict[s
     if about.sanction is not None:
         said = _with_sanction(about, said)
     return said
+
+
+def _ground(decision: Decision, rule: RuleText) -> str:
+    if decision.rule_code == rules.NONE:
+        return NO_BREACH
+    return f"This is about our rule {decision.rule_code}, version {decision.rule_version}: {rule.title}."
 
 
 def _about_post(about: _About, *, settings: Settings) -> dict[str, str]:
@@ -367,6 +375,7 @@ def _export(session: Session, about: _About, *, settings: Settings) -> dict[str,
             rule_code=about.decision.rule_code,
             rule_version=about.decision.rule_version,
             rule_title=about.rule.title,
+            is_breach=about.decision.rule_code != rules.NONE,
             category=about.rule.dsa_category or transparency.NO_CATEGORY,
             keywords=tuple(about.rule.dsa_keywords or ()),
             language=about.post.language if about.post else "en",

@@ -162,7 +162,6 @@ DATES = frozenset(
         "application_date",
         "end_date_visibility_restriction",
         "end_date_monetary_restriction",
-        "end_date_provision_restriction",
         "end_date_service_restriction",
         "end_date_account_restriction",
     }
@@ -205,6 +204,8 @@ class Facts:
     until: datetime | None = None
     sanction_until: datetime | None = None
     rules_url: str | None = None
+    # False where a publication was only taken back, to read the text again.
+    is_breach: bool = True
 
 
 def payload(facts: Facts) -> dict[str, Any]:
@@ -213,9 +214,7 @@ def payload(facts: Facts) -> dict[str, Any]:
         "puid": facts.puid,
         **_measures(facts),
         "decision_ground": "DECISION_GROUND_INCOMPATIBLE_CONTENT",
-        "incompatible_content_ground": f"Rule {facts.rule_code}, version {facts.rule_version}: {facts.rule_title}"[
-            :500
-        ],
+        "incompatible_content_ground": _rule(facts)[:500],
         "incompatible_content_explanation": _explanation(facts),
         "incompatible_content_illegal": "No",
         "decision_ground_reference_url": facts.rules_url,
@@ -261,7 +260,15 @@ def _day(end: datetime | None) -> str | None:
     return end.date().isoformat() if end is not None else None
 
 
+def _rule(facts: Facts) -> str:
+    if not facts.is_breach:
+        return "No breach of a rule is stated: texts may be read before they are shown."
+    return f"Rule {facts.rule_code}, version {facts.rule_version}: {facts.rule_title}"
+
+
 def _explanation(facts: Facts) -> str:
+    if not facts.is_breach:
+        return "The text is read again before it is shown; whether it keeps to the rules is decided then."
     about = "The text" if facts.restriction else "What this member wrote or did"
     return (
         f"{about} does not keep to rule {facts.rule_code} ({facts.rule_title}) of this community, in the version "

@@ -103,11 +103,15 @@ def _record(
     after: PostState | None,
     now: datetime,
 ) -> Decision:
+    # What is shown no more after all is so for the reason of the first time; showing it cited perhaps none.
+    ground = undone
+    if undone.verdict is Verdict.RESTORE and undone.undoes_id is not None:
+        ground = session.get_one(Decision, undone.undoes_id)
     return rulings.record(
         session,
         situation,
         verdict=Verdict.RESTORE,
-        grounds=Grounds(undone.rule_code, undone.rule_version, said),
+        grounds=Grounds(ground.rule_code, ground.rule_version, said),
         by_id=by.id,
         after=after,
         undoes_id=undone.id,
