@@ -136,6 +136,7 @@ KINDS = {
 
 WHAT = {PostKind.ANSWER: "answer", PostKind.COMMENT: "comment"}
 SCOPE = "This holds everywhere on this site, in every country."
+PARAGRAPH = "\n\n"
 # Where only a publication was taken back.
 NO_BREACH = "We do not say that it breaks a rule. We read it again before others see it."
 OTHER_ROUTES = (
@@ -294,7 +295,9 @@ def _sentences(session: Session, about: _About, *, settings: Settings) -> dict[s
 def _ground(decision: Decision, rule: RuleText) -> str:
     if decision.rule_code == rules.NONE:
         return NO_BREACH
-    return f"This is about our rule {decision.rule_code}, version {decision.rule_version}: {rule.title}."
+    named = f"This is about our rule {decision.rule_code}, version {decision.rule_version}: {rule.title}."
+    # What the rule says, as it was in force; the examples that follow stand at /rules.
+    return f"{named} {rule.body.split(PARAGRAPH)[0].strip()}".strip()
 
 
 def _about_post(about: _About, *, settings: Settings) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from content.models import Article, IntakeField
@@ -18,6 +19,7 @@ from moderation import decisions
 from moderation.models import CaseNote, Decision, Finding
 from moderation.signals.contract import join
 from tests.moderation.stage import Stage, publish_article
+from tests.support.cast import bearer
 
 V = Verdict
 SECRET = "ann.smith@example.org"
@@ -146,6 +148,31 @@ def test_answers_to_the_intake_questions_lose_the_words_but_offered_answers_stay
         ),
         "job": (["sitting"], "Sitting"),
     }
+
+
+def test_words_that_the_moderator_repeats_in_the_reason_stay_with_the_team(app: Flask, stage: Stage) -> None:
+    post = published(stage, f"Write to {SECRET} please.")
+    report = stage.report(post, stage.ben, rule="R7-privacy-own")
+    case = stage.case_of(post)
+    decided = stage.decide(case, V.REDACT, words=[SECRET], reason=f"{SECRET} is an address.")
+    assert decided.statement is not None
+    stage.session.commit()
+    seen = [f"/decisions/{decided.statement.reference}", f"/reports/{report.reference}", "/modlog", f"/posts/{post.id}"]
+    for path in [*seen, *(f"/api/v1{path}" for path in seen)]:
+        answer = app.test_client().get(path, follow_redirects=True)
+        assert answer.status_code == 200 and SECRET not in answer.get_data(as_text=True), path
+    for name, path in (("ann", "/me/decisions"), ("ann", "/me/held"), ("ben", "/me/reports"), ("ann", "/me/standing")):
+        answer = app.test_client().get(f"/api/v1{path}", headers=bearer(stage.members[name]))
+        assert answer.status_code == 200 and SECRET not in answer.get_data(as_text=True), path
+    # The team reads them in two places of the case: what was taken out, and the colleague's words. Not in the text.
+    full = (
+        app.test_client()
+        .get(f"/api/v1/moderation/cases/{case.id}", headers=bearer(stage.members["mia"], "read,moderate"))
+        .json
+    )
+    assert SECRET in full["history"][0]["reason"]
+    rest = {name: value for name, value in full.items() if name != "history"}
+    assert SECRET not in str(rest) and REPLACEMENT in full["text"]
 
 
 def test_who_reads_a_case_whose_text_another_redaction_has_cut_reads_it_again(stage: Stage) -> None:
