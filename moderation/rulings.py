@@ -270,7 +270,12 @@ def record(
 
 
 def next_round(session: Session, case: Case, *conditions: ColumnElement[bool], **values: Any) -> None:
-    """The one conditional UPDATE: whoever comes second changes no row. Version and round go up with it."""
+    """The one conditional UPDATE: whoever comes second changes no row. Version and round go up with it.
+
+    What waited for its second person lapses when something else is decided: then somebody reads the case anew.
+    """
+    if case.state is CaseState.AWAITING_SECOND:
+        values = {"state": CaseState.OPEN, **values}
     updated = session.execute(
         update(Case)
         .where(Case.id == case.id, Case.version == case.version, Case.round == case.round, *conditions)

@@ -183,7 +183,7 @@ def _waits_after_undo(session: Session, situation: Situation, undone: Decision, 
         return True
     if _was_provisional(session, undone):
         return True
-    return after is PostState.PUBLISHED and reports.were_settled_by(session, undone.id)
+    return reports.were_settled_by(session, undone.id)
 
 
 def _was_provisional(session: Session, undone: Decision) -> bool:
