@@ -30,6 +30,7 @@ from core.vocabulary import (
     CaseState,
     PostKind,
     PostState,
+    RevisionState,
     Role,
     SanctionKind,
     ThreadKind,
@@ -38,7 +39,7 @@ from core.vocabulary import (
 from forum import checks as forum_checks
 from forum import lifecycle, posting
 from forum.gate import Gate, Screening, Submission
-from forum.models import Post
+from forum.models import Post, Revision
 from moderation import appeals, cases, decisions, member_cases, reporting, sanctions, screen, triage
 from moderation import checks as moderation_checks
 from moderation.models import Appeal, Case, Confirmation, Decision, Report, Sanction, Statement
@@ -79,7 +80,7 @@ O, C, A, S, D, M = (  # noqa: E741
 CASE_MOVES = {
     *((O, to) for to in (C, A, S, D, M)),
     *((C, to) for to in (O, A, S, D, M)),
-    *((A, to) for to in (O, D, M)),
+    *((A, to) for to in (O, S, D, M)),
     *((S, to) for to in (O, D, M)),
     (D, O),
     (D, S),
@@ -95,6 +96,7 @@ WRITING = (
     *("ask", "reply", "edit") * 3,
     *("report", "appeal") * 2,
     "withdraw",
+    *("withdraw_what_is_looked_at", "answer_what_was_asked") * 2,
     "take_report_back",
     "acknowledge",
     "time_goes_by",
@@ -110,8 +112,15 @@ JUDGING = (
     "release",
     "open_member_case",
     "decide_on_what_was_read_before",
-    *("decide_in_own_cause",) * 2,
+    *("decide_in_own_cause", "ask_for_changes") * 2,
+    *("there_and_back",) * 3,
 )
+# Verdicts about a post in such a state, which are taken back at once, or answered by the opposite.
+THERE = {
+    PostState.HELD: (Verdict.HIDE, Verdict.SHIELD, Verdict.REJECT, Verdict.APPROVE),
+    PostState.SHIELDED: (Verdict.HIDE, Verdict.REMOVE),
+    PostState.HIDDEN: (Verdict.REMOVE,),
+}
 
 
 def screening(session: Session, submission: Submission, *, settings: Any, now: datetime) -> Screening:
@@ -282,23 +291,51 @@ class Chain(RuleBasedStateMachine):
 
     def edit(self, who: str, pick: int, more: int, code: str) -> None:
         with self.act("edit"):
-            post = self.one(Post, pick)
-            posting.edit_post(
-                self.session,
-                self.actor(self.names[post.author_id]),
-                post.id,
-                version=post.version,
-                body=self.text(more),
-                title=None,
-                gate=GATE,
-                settings=self.site.settings,
-                now=self.now,
-            )
+            self.rewrite(self.one(Post, pick), more)
+
+    def rewrite(self, post: Post, text: int) -> None:
+        posting.edit_post(
+            self.session,
+            self.actor(self.names[post.author_id]),
+            post.id,
+            version=post.version,
+            body=self.text(text),
+            title=None,
+            gate=GATE,
+            settings=self.site.settings,
+            now=self.now,
+        )
 
     def withdraw(self, who: str, pick: int, more: int, code: str) -> None:
         with self.act("withdraw"):
             post = self.one(Post, pick) if more % 2 else self.one(Post, 0, Post.id == self.focused_post())
             posting.withdraw(self.session, self.actor(self.names[post.author_id]), post.id, gate=GATE, now=self.now)
+
+    def withdraw_what_is_looked_at(self, who: str, pick: int, more: int, code: str) -> None:
+        """Its author thinks better of a text while somebody reads it, or after it was restricted."""
+        with self.act("withdraw"):
+            watched = exists().where(
+                Case.post_id == Post.id, Case.state.in_((CaseState.CLAIMED, CaseState.AWAITING_SECOND))
+            )
+            restricted = Post.state.in_((PostState.HIDDEN, PostState.SHIELDED, PostState.CHANGES_REQUESTED))
+            post = self.one(Post, pick, watched if more % 3 else restricted)
+            posting.withdraw(self.session, self.actor(self.names[post.author_id]), post.id, gate=GATE, now=self.now)
+
+    def answer_what_was_asked(self, who: str, pick: int, more: int, code: str) -> None:
+        """Changes were requested: the author sends a new text or withdraws, or the team does not wait for it."""
+        with self.act("answer"):
+            asked = exists().where(Case.post_id == Post.id, Case.state == CaseState.AWAITING_AUTHOR)
+            post = self.one(Post, pick, asked)
+            if more % 4 == 0:
+                self.rewrite(post, more)
+            elif more % 4 == 1:
+                posting.withdraw(self.session, self.actor(self.names[post.author_id]), post.id, gate=GATE, now=self.now)
+            elif post.state is PostState.CHANGES_REQUESTED:
+                self.rule_on(post, JUDGES[pick % 4], [Verdict.REJECT, Verdict.APPROVE][more // 4 % 2], code)
+            else:
+                case = self.case_of(post)
+                by = self.actor(JUDGES[pick % 4])
+                self.carry_out(case, by, Verdict.REMOVE, code, case.version, {"severe": more % 4 == 2})
 
     def report(self, who: str, pick: int, more: int, code: str) -> None:
         with self.act("report"):
@@ -353,6 +390,48 @@ class Chain(RuleBasedStateMachine):
                 raise AppError("no-verdict", "There is nothing to hide or remove.")
             self.carry_out(case, by, chosen[more % len(chosen)], code, case.version, {"severe": True})
 
+    def ask_for_changes(self, who: str, pick: int, more: int, code: str) -> None:
+        """Of a text that waits, mostly by whoever has just taken its case."""
+        with self.act("claim"):
+            if more % 4:
+                cases.claim(self.session, self.case_of(self.waiting(pick)).id, by=self.actor(who), now=self.now)
+        with self.act("ask_for_changes"):
+            self.rule_on(self.waiting(pick), who, Verdict.REQUEST_CHANGES, code)
+        if more % 5:
+            self.answer_what_was_asked(who, pick, more, code)
+
+    def waiting(self, pick: int) -> Post:
+        """A post that nobody has read yet, or a public one with an edit that nobody has read."""
+        edited = exists().where(Revision.post_id == Post.id, Revision.state == RevisionState.HELD)
+        public = Post.state == PostState.PUBLISHED
+        found: Post = self.one(Post, pick, public & edited if pick % 3 else Post.state == PostState.HELD)
+        return found
+
+    def there_and_back(self, who: str, pick: int, more: int, code: str) -> None:
+        found: list[Post] = []
+        with self.act("there"):
+            found.append(self.one(Post, pick, Post.state.in_(THERE)))
+            verdicts = THERE[found[0].state]
+            self.rule_on(found[0], who, verdicts[more % len(verdicts)], code)
+        with self.act("back"):
+            if not found:
+                raise AppError("nothing-there", "Nothing was decided.")
+            decision = self.one(Decision, 0, Decision.case_id == self.case_of(found[0]).id)
+            if pick % 3:
+                self.take_back(
+                    decision, self.actor(self.names[decision.moderator_id] if decision.moderator_id else who)
+                )
+            else:
+                self.choose(self.case_of(found[0]), self.actor(who), more, code, gentle=True)
+
+    def case_of(self, post: Post) -> Case:
+        return self.one(Case, 0, Case.post_id == post.id)
+
+    def rule_on(self, post: Post, who: str, verdict: Verdict, code: str) -> None:
+        case = self.case_of(post)
+        holder = self.names[case.claimed_by] if case.claimed_by else who
+        self.carry_out(case, self.actor(holder), verdict, code, case.version)
+
     def decide_again(self, who: str, pick: int, more: int, code: str) -> None:
         """The case that was decided last, once more, as far as there is more to decide."""
         with self.act("decide_again"):
@@ -403,11 +482,9 @@ class Chain(RuleBasedStateMachine):
         if verdict is Verdict.SANCTION:
             return {"sanction": SPECS[self.count % len(SPECS)]}
         if verdict in (Verdict.REMOVE, Verdict.HIDE):
-            return [
-                {"until": self.now + timedelta(hours=3)} if verdict is Verdict.HIDE else {},
-                {"sanction": {"kind": "warning"}},
-                {},
-            ][self.count % 3]
+            until = {"until": self.now + timedelta(hours=3)} if verdict is Verdict.HIDE else {}
+            chosen: tuple[dict[str, Any], ...] = (until, {"sanction": {"kind": "warning"}}, {})
+            return chosen[self.count % 3]
         return {}
 
     def decide_on_what_was_read_before(self, who: str, pick: int, more: int, code: str) -> None:

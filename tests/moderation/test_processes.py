@@ -1,12 +1,12 @@
 """Moderators in processes of their own: everything decided once, every loser a 409, and a killed one leaves nothing."""
 
+import ctypes
 import multiprocessing
 import os
 import random
 import signal
 import time
 from collections import Counter
-from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 import pytest
@@ -64,7 +64,7 @@ def _judge(settings: Settings, headers: dict[str, str], wanted: list[int], told:
     told.put(tally)
 
 
-def _judge_until_killed(settings: Settings, headers: dict[str, str], is_inside: "Synchronized[int]") -> None:
+def _judge_until_killed(settings: Settings, headers: dict[str, str], is_inside: ctypes.c_int) -> None:
     """Decide whatever comes next, one way or the other, and show while rows are written but not committed."""
     from wsgi import create_app
 
@@ -164,7 +164,8 @@ def nothing_half_done(stage: Stage, *, kills: int, inside: int, cases: int) -> N
     while killed.total() < kills:
         workers = []
         for headers in judges:
-            flag = FORKS.Value("i", 0)
+            # Without a lock, which a killed process would keep for ever.
+            flag = FORKS.RawValue("i", 0)
             worker = FORKS.Process(target=_judge_until_killed, args=(stage.settings, headers, flag))
             worker.start()
             workers.append((worker, flag))
@@ -182,7 +183,7 @@ def nothing_half_done(stage: Stage, *, kills: int, inside: int, cases: int) -> N
     stage.sound()
 
 
-def _kill(worker: Any, flag: "Synchronized[int]", chance: random.Random, *, must_be_inside: bool) -> bool | None:
+def _kill(worker: Any, flag: ctypes.c_int, chance: random.Random, *, must_be_inside: bool) -> bool | None:
     """Kill it at a random moment of its work, inside a transaction if asked; None where it had ended by itself."""
     begun: float | None = None
     patience = chance.uniform(0.0, 1.0)
