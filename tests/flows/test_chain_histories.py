@@ -6,6 +6,7 @@ restriction has its statement, nobody decided about what they have a part in, no
 counters equal their recounts and the audit chain is whole.
 """
 
+import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,11 +51,12 @@ from tests.moderation.stage import load_texts, make_condition, publish_article
 WRITERS = ("ann", "ben", "cora", "mo")
 ROLES = {"mo": Role.MODERATOR, "mia": Role.MODERATOR, "lea": Role.LEAD, "lou": Role.LEAD}
 JUDGES = tuple(ROLES)
+RISKY = "Ring me on 020 7946 0{n:03d} and we talk."
 TEXTS = (
     "It has been sore for {n} days.",
     "Walking helped me on day {n}.",
     "My exercises: one, two, and {n} more.",
-    "Ring me on 020 7946 0{n:03d} and we talk.",
+    RISKY,
     "I don't want to live any more, this is day {n}.",
 )
 RULES = ("R11-kind", "R3-no-doses", "R5-crisis")
@@ -87,9 +89,6 @@ CASE_MOVES = {
 }
 # Restricted states, and the verdicts of decisions that may lead there.
 RESTRICTED = {PostState.REJECTED, PostState.CHANGES_REQUESTED, PostState.HIDDEN, PostState.REMOVED}
-# Divisible by how many there are to choose from, mostly, so that each comes as often as the others.
-picks = st.integers(min_value=0, max_value=59)
-
 
 # What writers and judges do, as often as it stands here.
 WRITING = (
@@ -146,10 +145,13 @@ class Chain(RuleBasedStateMachine):
 
     # --- The scene
 
-    @initialize()
-    def people(self) -> None:
+    # An even chance for everything: a search for odd histories repeats itself too much to take every way often.
+    @initialize(chance=st.randoms(use_true_random=True))
+    def people(self, chance: random.Random) -> None:
+        self.chance = chance
         self.now = self.start
         self.count = 0
+        self.log: list[str] = []
         self.stale: dict[int, int] = {}
         self.focus: int | None = None
         if self.session.execute(select(func.count(Member.id))).scalar_one() == 0:
@@ -193,6 +195,18 @@ class Chain(RuleBasedStateMachine):
             self.session.rollback()
             self.session.expire_all()
 
+    @rule()
+    def somebody_acts(self) -> None:
+        """A writer or a judge."""
+        pick, more, code = self.chance.randrange(60), self.chance.randrange(60), self.chance.choice(RULES)
+        if self.chance.random() < 0.5:
+            act = self.chance.choice(WRITING)
+            who = self.chance.choice((*WRITERS, "mia", "lea")) if act == "report" else self.chance.choice(WRITERS)
+        else:
+            act, who = self.chance.choice(JUDGING), self.chance.choice(JUDGES)
+        self.log.append(f"{act}({who!r}, {pick}, {more}, {code!r})")
+        getattr(self, act)(who, pick, more, code)
+
     def check_everything(self) -> None:
         self.session.flush()
         # `approved_count` was given to the cast without posts; everything else is recounted.
@@ -216,7 +230,11 @@ class Chain(RuleBasedStateMachine):
             nested.rollback()
             self.seen[f"{name}: {refused.code}"] += 1
         self.session.expire_all()
-        self.look()
+        try:
+            self.look()
+        except AssertionError as error:
+            error.add_note("\n".join(self.log))
+            raise
 
     def actor(self, name: str) -> Actor:
         member = self.session.get_one(Member, self.ids[name], populate_existing=True)
@@ -235,22 +253,6 @@ class Chain(RuleBasedStateMachine):
         if not ids:
             raise AppError("nothing-there", "Nobody has made one yet.")
         return self.session.get_one(table, ids[pick % len(ids)], populate_existing=True)
-
-    @rule(
-        act=st.sampled_from(WRITING),
-        who=st.sampled_from((*WRITERS, "mia", "lea")),
-        pick=picks,
-        more=picks,
-        code=st.sampled_from(RULES),
-    )
-    def somebody_writes(self, act: str, who: str, pick: int, more: int, code: str) -> None:
-        getattr(self, act)(who if act == "report" else WRITERS[pick % 4], pick, more, code)
-
-    @rule(
-        act=st.sampled_from(JUDGING), who=st.sampled_from(JUDGES), pick=picks, more=picks, code=st.sampled_from(RULES)
-    )
-    def somebody_judges(self, act: str, who: str, pick: int, more: int, code: str) -> None:
-        getattr(self, act)(who, pick, more, code)
 
     # --- Writers
 
@@ -382,8 +384,9 @@ class Chain(RuleBasedStateMachine):
     def propose(self, who: str, pick: int, more: int, code: str) -> None:
         """Hide or remove as something severe: it waits for a second person."""
         with self.act("propose"):
-            by = self.actor(who)
-            case = self.one(Case, pick, Case.state.in_(LIVE_CASE_STATES), Case.post_id.is_not(None))
+            states = ((CaseState.CLAIMED,), LIVE_CASE_STATES, (CaseState.DECIDED,))[more % 3]
+            case = self.one(Case, pick, Case.state.in_(states), Case.post_id.is_not(None))
+            by = self.actor(self.names[case.claimed_by] if case.claimed_by and more % 4 else who)
             offered = decisions.allowed_verdicts(self.session, case, by, self.now)
             chosen = [verdict for verdict in (Verdict.HIDE, Verdict.REMOVE) if verdict in offered]
             if not chosen:
@@ -392,6 +395,9 @@ class Chain(RuleBasedStateMachine):
 
     def ask_for_changes(self, who: str, pick: int, more: int, code: str) -> None:
         """Of a text that waits, mostly by whoever has just taken its case."""
+        with self.act("edit"):
+            if pick % 2:
+                self.rewrite(self.one(Post, pick, Post.state == PostState.PUBLISHED), TEXTS.index(RISKY))
         with self.act("claim"):
             if more % 4:
                 cases.claim(self.session, self.case_of(self.waiting(pick)).id, by=self.actor(who), now=self.now)
@@ -404,7 +410,7 @@ class Chain(RuleBasedStateMachine):
         """A post that nobody has read yet, or a public one with an edit that nobody has read."""
         edited = exists().where(Revision.post_id == Post.id, Revision.state == RevisionState.HELD)
         public = Post.state == PostState.PUBLISHED
-        found: Post = self.one(Post, pick, public & edited if pick % 3 else Post.state == PostState.HELD)
+        found: Post = self.one(Post, pick, (public & edited) | (Post.state == PostState.HELD))
         return found
 
     def there_and_back(self, who: str, pick: int, more: int, code: str) -> None:
